@@ -1,0 +1,81 @@
+/**
+ * The last 16 offsets of every source, in order of arrival (PROTOCOL.md section 1.1), in tables of fixed size.
+ */
+import { blockLength } from '../../crypto/cipher.js';
+import type { Packet } from '../../net/packet.js';
+import { Sources } from '../sources.js';
+
+export class OrderedSequences {
+  readonly #sources: Sources;
+  readonly #offsets: Uint8Array;
+  readonly #sourcePorts: Uint16Array;
+  readonly #sequences: Uint32Array;
+  /** How many offsets a slot holds, 0 to 16. */
+  readonly #held: Uint8Array;
+  /** Where in its ring a slot's next offset goes. */
+  readonly #cursors: Uint8Array;
+  #slot = 0;
+
+  /** @param capacity sources, a power of two @param seed 36 random bytes */
+  constructor(capacity: number, seed: Uint8Array) {
+    this.#sources = new Sources(capacity, seed);
+    this.#offsets = new Uint8Array(capacity * blockLength);
+    this.#sourcePorts = new Uint16Array(capacity * blockLength);
+    this.#sequences = new Uint32Array(capacity * blockLength);
+    this.#held = new Uint8Array(capacity);
+    this.#cursors = new Uint8Array(capacity);
+  }
+
+  /** How many sources are remembered. */
+  get count(): number {
+    return this.#sources.count;
+  }
+
+  /**
+   * Takes one SYN. Once its source has sent 16, fills `block` with the last 16 in order of arrival and returns true.
+   * @param offset the packet's port within the window, 0 to 255
+   */
+  add(packet: Packet, offset: number, block: Uint8Array): boolean {
+    const slot = this.#sources.slotOf(packet.source);
+    this.#slot = slot;
+    if (this.#sources.isNew) this.#held[slot] = 0;
+    if (this.#repeats(slot, packet, offset)) return false;
+    const cursor = this.#cursors[slot]!;
+    const at = slot * blockLength + cursor;
+    this.#offsets[at] = offset;
+    this.#sourcePorts[at] = packet.sourcePort;
+    this.#sequences[at] = packet.sequence;
+    this.#cursors[slot] = (cursor + 1) % blockLength;
+    if (this.#held[slot]! < blockLength) this.#held[slot]!++;
+    if (this.#held[slot]! < blockLength) return false;
+    const first = slot * blockLength;
+    for (let i = 0; i < blockLength; i++) {
+      block[i] = this.#offsets[first + ((cursor + 1 + i) % blockLength)]!;
+    }
+    return true;
+  }
+
+  /** Forgets what the source of the last added packet has sent: it has been spent. */
+  clear(): void {
+    this.#held[this.#slot] = 0;
+  }
+
+  /** The network and the sender's kernel both repeat a SYN to the letter; a new one differs in its sequence number. */
+  #repeats(slot: number, packet: Packet, offset: number): boolean {
+    if (packet.sourcePort < 0) return false;
+    const first = slot * blockLength;
+    const held = this.#held[slot]!;
+    const cursor = this.#cursors[slot]!;
+    for (let back = 1; back <= held; back++) {
+      const at = first + ((cursor - back + blockLength) % blockLength);
+      if (
+        this.#sequences[at] === packet.sequence &&
+        this.#sourcePorts[at] === packet.sourcePort &&
+        this.#offsets[at] === offset
+      ) {
+        return true;
+      }
+    }
+    return false;
+  }
+}

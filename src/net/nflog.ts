@@ -1,0 +1,157 @@
+/**
+ * NFLOG: packets that a firewall rule logs to a group, read over netlink (linux/netfilter/nfnetlink_log.h).
+ *
+ * Opening and tuning need CAP_NET_ADMIN; reading needs nothing but the open socket. So one process opens it and another
+ * may read it.
+ */
+import type { Socket } from 'node:net';
+import { int32, libc, SystemError } from './libc.js';
+import {
+  attribute,
+  be16,
+  be32,
+  eachAttribute,
+  eachMessage,
+  netfilterHeaderLength,
+  netfilterMessage,
+  netlinkAck,
+  netlinkError,
+  netlinkRequest,
+} from './netlink.js';
+import { enlargeReceiveBuffer, readDescriptor } from './readable.js';
+
+const netlinkFamily = 16;
+const raw = 3;
+const closeOnExec = 0o2000000;
+const netfilter = 12;
+const netlinkLevel = 270;
+const noBufferErrors = 5;
+
+const subsystem = 4;
+const packetMessage = 0;
+const configMessage = 1;
+const packetType = (subsystem << 8) | packetMessage;
+
+const configCommand = 1;
+const configMode = 2;
+const configBufferSize = 3;
+const configTimeout = 4;
+const configThreshold = 5;
+const configFlags = 6;
+const bindGroup = 1;
+const copyPacket = 2;
+const numberPackets = 1;
+
+const payloadAttribute = 9;
+const sequenceAttribute = 12;
+
+/** Bytes of a packet that are copied to us: IPv6, a chain of extension headers, TCP. */
+const snapLength = 256;
+/** One datagram's worth of packets in the kernel, so also the length of our buffer. */
+const batchLength = 65536;
+const receiveBufferLength = 16 << 20;
+/** Packets to a datagram while it is busy; a lone packet then waits for at most 10 ms. */
+const busyThreshold = 64;
+
+/**
+ * Opens a group for reading, one packet a datagram.
+ * @returns a file descriptor
+ * @throws SystemError, EPERM both without CAP_NET_ADMIN and where another process reads the group
+ */
+export function openNflog(group: number): number {
+  const c = libc();
+  const fd = c.socket(netlinkFamily, raw | closeOnExec, netfilter);
+  try {
+    c.bind(fd, Uint8Array.of(netlinkFamily, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 12);
+    // Otherwise one overflow closes the socket to everything until it has been drained.
+    c.setsockopt(fd, netlinkLevel, noBufferErrors, int32(1), 4);
+    enlargeReceiveBuffer(fd, receiveBufferLength);
+    const mode = Buffer.alloc(6);
+    mode.writeUInt32BE(snapLength);
+    mode.writeUInt8(copyPacket, 4);
+    for (const setting of [
+      attribute(configCommand, Uint8Array.of(bindGroup)),
+      attribute(configMode, mode),
+      be32(configBufferSize, batchLength),
+      be32(configTimeout, 1),
+      be32(configThreshold, 1),
+      be16(configFlags, numberPackets),
+    ]) {
+      configure(fd, group, netlinkRequest | netlinkAck, setting);
+      requireAck(fd);
+    }
+    return fd;
+  } catch (error) {
+    c.close(fd);
+    throw error;
+  }
+}
+
+/** Makes the kernel gather packets (busy), or hand over each at once. Needs CAP_NET_ADMIN, in this process too. */
+export function setNflogBusy(fd: number, group: number, busy: boolean): void {
+  configure(fd, group, netlinkRequest, be32(configThreshold, busy ? busyThreshold : 1));
+}
+
+function configure(fd: number, group: number, flags: number, setting: Buffer): void {
+  const message = netfilterMessage(subsystem, configMessage, flags, 1, 0, group, setting);
+  libc().sendto(fd, message, message.length, 0, null, 0);
+}
+
+function requireAck(fd: number): void {
+  const answer = Buffer.alloc(4096);
+  // Packets may already arrive between the settings; they are read past.
+  for (;;) {
+    const length = libc().recv(fd, answer, answer.length, 0);
+    let errno: number | undefined;
+    eachMessage(answer.subarray(0, length), (type, start) => {
+      if (type === netlinkError) errno = -answer.readInt32LE(start + 16);
+    });
+    if (errno === 0) return;
+    if (errno !== undefined) throw new SystemError('bind to NFLOG group', errno);
+  }
+}
+
+/** What a reader of a group is told. */
+export interface NflogEvents {
+  /** The bytes of one IP packet, valid during the call. */
+  packet(bytes: Buffer): void;
+  /** So many packets did not reach us. */
+  lost(count: number): void;
+  /** A datagram with so many packets has been dealt with. */
+  batch(count: number): void;
+}
+
+/** Reads an open group until the socket is destroyed. */
+export function readNflog(fd: number, events: NflogEvents): Socket {
+  let expected = -1;
+  let count = 0;
+  const buffer = Buffer.allocUnsafeSlow(batchLength + 4096);
+  let payloadStart = 0;
+  let payloadEnd = 0;
+  let sequence = 0;
+  const take = (type: number, start: number, end: number) => {
+    if (type === payloadAttribute) {
+      payloadStart = start;
+      payloadEnd = end;
+    } else if (type === sequenceAttribute) {
+      sequence = buffer.readUInt32BE(start);
+    }
+  };
+  const message = (type: number, start: number, end: number) => {
+    if (type !== packetType) return;
+    payloadEnd = 0;
+    sequence = -1;
+    eachAttribute(buffer, start + netfilterHeaderLength, end, take);
+    if (sequence >= 0) {
+      if (expected >= 0 && sequence !== expected) events.lost((sequence - expected) >>> 0);
+      expected = (sequence + 1) >>> 0;
+    }
+    count++;
+    if (payloadEnd > 0) events.packet(buffer.subarray(payloadStart, payloadEnd));
+  };
+  return readDescriptor(fd, buffer, datagram => {
+    count = 0;
+    eachMessage(datagram, message);
+    events.batch(count);
+  });
+}

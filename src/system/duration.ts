@@ -1,0 +1,30 @@
+/** Spans of time as people write them: "500ms", "30s", "10m", "2h". */
+import { OperatorError } from './error.js';
+
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** Milliseconds, or undefined where the text is no duration. */
+export function parseDuration(text: string): number | undefined {
+  const match = /^(\d{1,9})(ms|s|m|h)$/.exec(text);
+  const unit = units[match?.[2] ?? ''];
+  return unit === undefined ? undefined : Number(match?.[1]) * unit;
+}
+
+/** The shortest such text: 90000 → "90s". */
+export function formatDuration(ms: number): string {
+  for (const unit of ['h', 'm', 's']) {
+    const length = units[unit]!;
+    if (ms >= length && ms % length === 0) return `${ms / length}${unit}`;
+  }
+  return ms > 10_000 ? `${Math.round(ms / 1000)}s` : `${Math.round(ms)}ms`;
+}
+
+/** A duration from the command line, in milliseconds. @throws OperatorError `usage` */
+export function durationArgument(name: string, text: string): number {
+  const ms = parseDuration(text);
+  if (ms !== undefined) return ms;
+  throw new OperatorError(
+    'usage',
+    `${name} expected a duration such as "30s", "500ms" or "10m", got "${text}"`,
+  );
+}
