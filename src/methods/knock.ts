@@ -17,6 +17,7 @@ export const reasons = [
   'bad-tag',
   'wrong-address',
   'timed-out',
+  'not-recorded',
 ] as const;
 
 export type Reason = (typeof reasons)[number];

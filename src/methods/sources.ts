@@ -30,7 +30,7 @@ export class Sources {
    * @param seed 36 random bytes: without them a stranger could choose addresses that share one chain
    */
   constructor(capacity: number, seed: Uint8Array) {
-    if (capacity < 2 || (capacity & (capacity - 1)) !== 0) {
+    if (!Number.isInteger(capacity) || capacity < 2 || (capacity & (capacity - 1)) !== 0) {
       throw new RangeError(`"capacity" expected a power of two, got ${capacity}`);
     }
     if (seed.length !== 36) throw new RangeError(`"seed" expected 36 bytes, got ${seed.length}`);

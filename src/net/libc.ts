@@ -41,8 +41,6 @@ interface Libc {
   fcntl(fd: number, command: number, value: number): number;
   flock(fd: number, operation: number): number;
   close(fd: number): number;
-  prctl(option: number, a: number, b: number, c: number, d: number): number;
-  capset(header: Bytes, data: Bytes): number;
 }
 
 let loaded: Libc | undefined;
@@ -74,8 +72,6 @@ function load(): Libc {
     fcntl: checked('int fcntl(int, int, int)'),
     flock: checked('int flock(int, int)'),
     close: checked('int close(int)'),
-    prctl: checked('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
-    capset: checked('int capset(void *, const void *)'),
   };
 }
 

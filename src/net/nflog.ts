@@ -87,6 +87,13 @@ export function openNflog(group: number): number {
   }
 }
 
+/** What a person can do where a group could not be opened. */
+export function nflogHint({ code }: SystemError): string {
+  return code === 'EPERM'
+    ? 'either CAP_NET_ADMIN is missing (run as root), or another program reads this group: choose another'
+    : 'the kernel needs nfnetlink_log (modprobe nfnetlink_log)';
+}
+
 /** Makes the kernel gather packets (busy), or hand over each at once. Needs CAP_NET_ADMIN, in this process too. */
 export function setNflogBusy(fd: number, group: number, busy: boolean): void {
   configure(fd, group, netlinkRequest, be32(configThreshold, busy ? busyThreshold : 1));

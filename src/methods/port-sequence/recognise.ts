@@ -6,6 +6,7 @@
  */
 import type { BlockCipher } from '../../crypto/cipher.js';
 import { blockLength } from '../../crypto/cipher.js';
+import { equalBytes } from '../../crypto/mac.js';
 import { type Packet, synOnly, tcp } from '../../net/packet.js';
 import { authenticate, type Knock, type Reason, type Refusal, type Verdict } from '../knock.js';
 import { decodeClassic } from './classic.js';
@@ -102,7 +103,9 @@ export class PortSequence {
 
   #authenticate(packet: Packet, claim: Claim, client: SealedClient, door: string): Verdict {
     const { basePort } = this.site;
-    const bound = hasTag(claim, client.tagKey, basePort, packet.source);
+    // A source of zeros binds nothing: the zero address is a client's word that it does not know its own.
+    const bound =
+      !equalBytes(packet.source, zeroAddress) && hasTag(claim, client.tagKey, basePort, packet.source);
     if (!bound && (client.addressRequired || !hasTag(claim, client.tagKey, basePort, zeroAddress)))
       return undefined;
     if (client.revoked) return refusal(packet, 'revoked', door, client.name);

@@ -1,0 +1,47 @@
+/**
+ * Knock → opening, the listener's half: a knock that is good is remembered durably, then asked for.
+ *
+ * The order is the promise: what the ledger could not keep does not open.
+ */
+import type { Knock, Refusal } from '../methods/knock.js';
+
+/** The part of the ledger that admission needs. */
+export interface KnockMemory {
+  lastAccepted(clientId: number): number;
+  /** @throws where it cannot be kept */
+  accept(clientId: number, time: number): void;
+}
+
+/** The knock itself once it may open its door, or why it may not after all. */
+export function admit(knock: Knock, memory: KnockMemory): Knock | Refusal {
+  if (knock.once === undefined) return knock;
+  try {
+    memory.accept(knock.once.clientId, knock.once.time);
+    return knock;
+  } catch {
+    const { method, door, client, source, at } = knock;
+    return {
+      outcome: 'refused',
+      method,
+      reason: 'not-recorded',
+      door,
+      client,
+      source,
+      at,
+      behindMs: undefined,
+    };
+  }
+}
+
+/** A memory that lasts as long as the process: for reading captures. */
+export class TransientMemory implements KnockMemory {
+  readonly #times = new Map<number, number>();
+
+  lastAccepted(clientId: number): number {
+    return this.#times.get(clientId) ?? 0;
+  }
+
+  accept(clientId: number, time: number): void {
+    this.#times.set(clientId, time);
+  }
+}

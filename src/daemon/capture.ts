@@ -1,0 +1,90 @@
+/**
+ * Where knocks are heard: the monitor opens it, the listener reads it.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { SystemError } from '../net/libc.js';
+import { nflogHint, openNflog, setNflogBusy } from '../net/nflog.js';
+import { errorCode, OperatorError } from '../system/error.js';
+import type { Capture, Config } from './config.js';
+
+export interface CaptureSource {
+  /** What becomes the listener's standard input. */
+  readonly input: number | Readable | 'ignore' | 'inherit';
+  /** The descriptor of an open NFLOG group. */
+  readonly nflog: number | undefined;
+  /** Tunes it to a flood or to quiet. */
+  setBusy(busy: boolean): void;
+  close(): void;
+}
+
+/** @throws OperatorError */
+export function openCapture(config: Config): CaptureSource {
+  const { capture } = config;
+  if (capture.from === 'nflog') return openGroup(capture.group);
+  if (capture.from === 'stdin')
+    return { input: 'inherit', nflog: undefined, setBusy: () => {}, close: () => {} };
+  return openPath(capture.path, config);
+}
+
+/** Whether two configurations listen at the same place. */
+export function sameCapture(a: Capture, b: Capture): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function openGroup(group: number): CaptureSource {
+  try {
+    const nflog = openNflog(group);
+    return {
+      input: 'ignore',
+      nflog,
+      setBusy: busy => setNflogBusy(nflog, group, busy),
+      close: () => closeSync(nflog),
+    };
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw new OperatorError('no-nflog', `cannot read NFLOG group ${group}: ${error.code}`, {
+      hint: nflogHint(error),
+    });
+  }
+}
+
+function openPath(path: string, config: Config): CaptureSource {
+  const nothing = { nflog: undefined, setBusy: () => {} };
+  try {
+    // For writing too: so a FIFO has no end when its writers go away, and no wait before they come.
+    const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    if (fstatSync(fd).isFIFO()) return { ...nothing, input: fd, close: () => closeSync(fd) };
+    closeSync(fd);
+  } catch (error) {
+    if (errorCode(error) !== 'EACCES' && errorCode(error) !== 'EROFS') {
+      const hint = 'capture.from takes "nflog", "stdin", or the path of a FIFO or a file of hit lines';
+      throw new OperatorError('no-capture', `${path}: cannot be opened (${errorCode(error)})`, {
+        file: config.file,
+        hint,
+      });
+    }
+  }
+  const tail = follow(path, config);
+  return { ...nothing, input: tail.stdout as Readable, close: () => tail.kill() };
+}
+
+/**
+ * Reads a file from its start, and what is added to it, also when it is rotated. With a classic client only what is
+ * added from now on: its old knocks could be heard again.
+ */
+function follow(path: string, config: Config): ChildProcess {
+  const start = config.clients.some(({ kind }) => kind === 'classic') ? '0' : '+1';
+  const args = [
+    '--lines',
+    start,
+    '--follow=name',
+    '--retry',
+    '--sleep-interval=0.1',
+    `--pid=${process.pid}`,
+    '--',
+    path,
+  ];
+  return spawn('tail', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+}

@@ -1,0 +1,55 @@
+/** `portknockd check`: what a configuration comes to, for the person who wrote it. */
+import { orderedWindow } from '../methods/port-sequence/spelling.js';
+import { formatDuration } from '../system/duration.js';
+import type { ClientSettings, Config, Door } from './config.js';
+import { findAccount } from './privileges.js';
+import { formatService } from './schema.js';
+import { guardedServices } from './table.js';
+
+export interface Checked {
+  readonly text: string;
+  readonly warnings: readonly string[];
+}
+
+export function check(config: Config): Checked {
+  const { doors, clients, portSequence, alwaysAllow } = config;
+  const window =
+    portSequence && `tcp/${portSequence.basePort} to ${portSequence.basePort + orderedWindow - 1}`;
+  const lines = [
+    `${config.file}: sound`,
+    `guarded         ${guardedServices(config).join(', ') || 'no service'}`,
+    `window          ${window ?? 'none: there is no [port_sequence]'}`,
+    `always allowed  ${alwaysAllow.map(({ text }) => text).join(', ') || 'nobody: only a knock opens'}`,
+    ...doors.map(door => `door            ${describeDoor(door)}`),
+    ...clients.map(client => `client          ${describeClient(client)}`),
+  ];
+  return { text: `${lines.join('\n')}\n`, warnings: [...config.warnings, ...surroundings(config)] };
+}
+
+function describeDoor(door: Door): string {
+  const span = formatDuration(door.openForMs);
+  if (door.kind === 'services') {
+    const once = door.singleUse ? ', for one connection' : '';
+    return `${door.name} (command ${door.command}) opens ${door.services.map(formatService).join(', ')} for ${span}${once}`;
+  }
+  const close = door.closeRun === undefined ? '' : `, and after ${span} ${door.closeRun.argv.join(' ')}`;
+  return `${door.name} (command ${door.command}) runs ${door.run.argv.join(' ')}${close}`;
+}
+
+function describeClient(client: ClientSettings): string {
+  const kind = client.kind === 'classic' ? 'classic' : `id ${client.id}`;
+  return `${client.name} (${kind}) may use ${client.doors.join(', ')}${client.revoked ? '; removed' : ''}`;
+}
+
+/** What is wrong with this machine rather than with the file. */
+function surroundings({ user, doors, clients }: Config): string[] {
+  const warnings: string[] = [];
+  const accounts = [user, ...doors.flatMap(door => (door.kind === 'command' ? (door.runAs ?? []) : []))];
+  for (const name of new Set(accounts)) {
+    const account = findAccount(name);
+    if (account === undefined) warnings.push(`there is no user "${name}" on this machine`);
+  }
+  if (findAccount(user)?.uid === 0) warnings.push(`the listener runs as ${user}: give it a user of its own`);
+  if (clients.every(({ revoked }) => revoked)) warnings.push('nobody can knock: there is no client');
+  return warnings;
+}

@@ -1,0 +1,174 @@
+/** `portknockd client add`, `list`, `remove`: changes to the configuration's text that leave the rest of it as it is. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync, rmSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { encodeKey, keyLength } from '../crypto/key.js';
+import { OperatorError } from '../system/error.js';
+import type { Profile, ProfileDoor } from '../system/profile.js';
+import type { ClientSettings, Config, SealedClientSettings } from './config.js';
+import { createFile, replaceFile } from './files.js';
+import { formatService, namePattern } from './schema.js';
+import { readConfig } from './settings.js';
+import { readToml } from './toml.js';
+
+export interface ClientRequest {
+  readonly name: string;
+  readonly doors: readonly string[];
+  /** Where the client finds this server. */
+  readonly host: string | undefined;
+  readonly address: 'required' | 'optional';
+}
+
+/** Adds a client with a fresh key. @returns its profile @throws OperatorError(s); then nothing has changed */
+export function addClient(config: Config, request: ClientRequest): Profile {
+  const { name, doors, host, address } = request;
+  requireNewClient(config, request);
+  const id = freeId(config);
+  const keyFile = join(dirname(config.file), `${name}.key`);
+  const key = randomBytes(keyLength);
+  createFile(keyFile, encodeKey(key), 0o600);
+  try {
+    const text = readFileSync(config.file, 'utf8');
+    const lines = [
+      '[[client]]',
+      `name = "${name}"`,
+      `id = ${id}`,
+      `key_file = "${basename(keyFile)}"`,
+      `doors = [${doors.map(door => `"${door}"`).join(', ')}]`,
+      `address = "${address}"`,
+    ];
+    replaceFile(config.file, `${text.trimEnd()}\n\n${lines.join('\n')}\n`, path => void readConfig(path));
+  } catch (error) {
+    rmSync(keyFile, { force: true });
+    throw error;
+  }
+  const client: SealedClientSettings = {
+    kind: 'sealed',
+    name,
+    doors,
+    revoked: false,
+    id,
+    key,
+    addressRequired: address === 'required',
+  };
+  return profileOf(config, client, host);
+}
+
+function requireNewClient(config: Config, { name, doors }: ClientRequest): void {
+  if (!namePattern.test(name)) {
+    throw new OperatorError(
+      'usage',
+      `"${name}" is no name for a client: at most 32 letters, digits, ".", "_" and "-"`,
+    );
+  }
+  if (config.clients.some(client => client.name === name)) {
+    throw new OperatorError('exists', `there is a client "${name}" already`, {
+      hint: 'portknockd client list',
+    });
+  }
+  const known = config.doors.map(door => door.name);
+  const unknown = doors.find(door => !known.includes(door));
+  const hint = `doors are: ${known.join(', ')}`;
+  if (unknown !== undefined) throw new OperatorError('no-door', `there is no door "${unknown}"`, { hint });
+  if (doors.length === 0) throw new OperatorError('usage', 'name at least one door with --door', { hint });
+  if (config.portSequence?.siteKey === undefined) {
+    throw new OperatorError('no-site-key', 'the configuration has no [port_sequence] with "site_key_file"', {
+      file: config.file,
+    });
+  }
+}
+
+/** An id is never given twice, not even when its client is revoked. */
+function freeId(config: Config): number {
+  const taken = new Set(config.clients.map(client => (client.kind === 'sealed' ? client.id : -1)));
+  for (let id = 1; id <= 0xffff; id++) if (!taken.has(id)) return id;
+  throw new OperatorError('no-id', 'all 65535 client ids are taken');
+}
+
+function profileOf(config: Config, client: SealedClientSettings, host: string | undefined): Profile {
+  const { basePort, siteKey } = config.portSequence!;
+  const doors = config.doors
+    .filter(({ name }) => client.doors.includes(name))
+    .map((door): [string, ProfileDoor] => [
+      door.name,
+      door.kind === 'services'
+        ? { command: door.command, services: door.services.map(formatService), singleUse: door.singleUse }
+        : { command: door.command, services: [], singleUse: false },
+    ]);
+  return {
+    name: profileName(host ?? hostname()),
+    host,
+    method: 'port-sequence',
+    basePort,
+    identity: {
+      clientId: client.id,
+      siteKey: siteKey!,
+      key: client.key,
+      // A client that must bind its address binds the one that it has, private or not: the server may be next door.
+      address: client.addressRequired ? 'local' : 'auto',
+    },
+    doors: new Map(doors),
+  };
+}
+
+/** What the profile is called unless its owner says otherwise: the first word of the server's name. */
+function profileName(host: string): string {
+  const isAddress = /^[\d.]+$|:/.test(host);
+  const word = isAddress ? host.replaceAll(':', '-') : (host.split('.')[0] ?? '');
+  return (
+    word
+      .replace(/[^A-Za-z0-9._-]/g, '-')
+      .replace(/^[^A-Za-z0-9]+/, '')
+      .slice(0, 32) || 'server'
+  );
+}
+
+/** Refuses a client from now on. Its id stays taken, and its name is known when it tries. @throws OperatorError(s) */
+export function removeClient(config: Config, name: string): void {
+  const index = config.clients.findIndex(client => client.name === name);
+  if (index < 0) {
+    const known = config.clients.map(client => client.name).join(', ');
+    throw new OperatorError('no-client', `there is no client "${name}"`, { hint: `clients are: ${known}` });
+  }
+  if (config.clients[index]!.revoked)
+    throw new OperatorError('revoked', `client "${name}" has been removed already`);
+  const lines = readFileSync(config.file, 'utf8').split('\n');
+  const document = readToml(lines.join('\n'), config.file);
+  const given = (document.value['client'] as Record<string, unknown>[])[index]!;
+  const line = document.lineOf(['client', index, 'revoked' in given ? 'revoked' : 'name']);
+  if ('revoked' in given) lines[line - 1] = lines[line - 1]!.replace('false', 'true');
+  else lines.splice(line, 0, `revoked = true # by "portknockd client remove", ${new Date().toISOString()}`);
+  replaceFile(config.file, lines.join('\n'), path => {
+    if (readConfig(path).clients[index]?.revoked !== true) {
+      throw new OperatorError('not-revoked', `cannot revoke "${name}" in this file; write: revoked = true`, {
+        file: config.file,
+        line,
+      });
+    }
+  });
+}
+
+/** One row a client, for people. */
+export function listClients({ clients }: Config): string {
+  const rows = [
+    ['NAME', 'ID', 'DOORS', 'ADDRESS'],
+    ...clients.map(client => [client.name, ...identity(client), client.revoked ? 'removed' : '']),
+  ];
+  const widths = [0, 1, 2].map(column => Math.max(...rows.map(row => row[column]!.length)));
+  return rows
+    .map(
+      row =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}
+
+function identity(client: ClientSettings): [id: string, doors: string, address: string] {
+  const doors = client.doors.join(',');
+  if (client.kind === 'classic') return ['-', doors, 'classic (can be replayed)'];
+  return [String(client.id), doors, client.addressRequired ? 'required' : 'optional'];
+}

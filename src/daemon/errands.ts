@@ -1,0 +1,144 @@
+/**
+ * Command doors: the command when a knock opens one, the closing command when its time is over, whatever happens to us
+ * in between (DESIGN.md section 7).
+ *
+ * States of an opening: none → owed (journal) → run → due → closing command run → none. The single step that a crash
+ * can undo is the last one, so a closing command runs at least once.
+ */
+import { formatAddress } from '../net/address.js';
+import type { CommandDoor } from './config.js';
+import { type Debt, debtKey, type Journal } from './journal.js';
+import { type Log, messageOf } from './log.js';
+import { fillPlaceholders, type Runner } from './runner.js';
+
+/** Between two tries of a closing command that failed: doubled each time, up to the last. */
+const firstRetryMs = 5000;
+const lastRetryMs = 600_000;
+/** setTimeout's longest. */
+const farthestMs = 2 ** 31 - 1;
+
+export class Errands {
+  readonly #journal: Journal;
+  readonly #runner: Runner;
+  readonly #log: Log;
+  readonly #timers = new Map<string, NodeJS.Timeout>();
+  /** Openings whose closing command is running now. */
+  readonly #closing = new Map<string, Promise<void>>();
+
+  constructor(journal: Journal, runner: Runner, log: Log) {
+    this.#journal = journal;
+    this.#runner = runner;
+    this.#log = log;
+  }
+
+  /** Takes up what an earlier run left owed. */
+  start(): void {
+    for (const debt of this.#journal.owed) this.#schedule(debt, debt.dueAt - Date.now());
+  }
+
+  /** What is open or owed now. */
+  get owed(): readonly Debt[] {
+    return this.#journal.owed;
+  }
+
+  /**
+   * Opens a command door. The command goes on by itself; the log tells how it ended.
+   * @returns what was done: a door that is open is kept open for longer and its command not run again
+   * @throws where the journal cannot hold what would be owed: then nothing was run
+   */
+  open(door: CommandDoor, source: Uint8Array, client: string): 'ran' | 'extended' {
+    const values = { source: formatAddress(source), client, door: door.name };
+    const errand = {
+      ...values,
+      argv: fillPlaceholders(door.run.argv, values),
+      runAs: door.runAs,
+      timeLimitMs: door.timeLimitMs,
+    };
+    if (door.closeRun === undefined) {
+      void this.#runner.run(errand);
+      return 'ran';
+    }
+    const key = debtKey(errand);
+    const isOpen = this.#journal.find(key) !== undefined && !this.#closing.has(key);
+    const debt: Debt = {
+      ...errand,
+      argv: fillPlaceholders(door.closeRun.argv, values),
+      dueAt: Date.now() + door.openForMs,
+    };
+    this.#journal.owe(debt);
+    this.#schedule(debt, door.openForMs);
+    if (isOpen) return 'extended';
+    void this.#afterClosing(key).then(() => this.#runner.run(errand));
+    return 'ran';
+  }
+
+  /** Closes an open command door before its time. @returns whether it was open */
+  async close(door: string, source: Uint8Array): Promise<boolean> {
+    const debt = this.#journal.find(debtKey({ door, source: formatAddress(source) }));
+    if (debt === undefined) return false;
+    await this.#settle(debt, 0);
+    return true;
+  }
+
+  /** Runs every closing command that is owed: nobody will be there when its time comes. */
+  async closeAll(): Promise<void> {
+    await Promise.all(this.#journal.owed.map(debt => this.#settle(debt, 0)));
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+  }
+
+  async #afterClosing(key: string): Promise<void> {
+    await this.#closing.get(key);
+  }
+
+  #schedule(debt: Debt, delayMs: number, tries = 0): void {
+    const key = debtKey(debt);
+    clearTimeout(this.#timers.get(key));
+    const wait = Math.max(0, Math.min(farthestMs, delayMs));
+    this.#timers.set(
+      key,
+      setTimeout(() => void this.#settle(debt, tries), wait),
+    );
+  }
+
+  async #settle(debt: Debt, tries: number): Promise<void> {
+    const key = debtKey(debt);
+    clearTimeout(this.#timers.get(key));
+    this.#timers.delete(key);
+    await this.#afterClosing(key);
+    const closing = this.#runClosing(debt, tries);
+    this.#closing.set(key, closing);
+    await closing;
+    this.#closing.delete(key);
+  }
+
+  async #runClosing(debt: Debt, tries: number): Promise<void> {
+    const key = debtKey(debt);
+    const { door, client, source } = debt;
+    const event = { event: 'closed', door, client, source };
+    const done = await this.#runner.run({ ...debt, runAs: debt.runAs });
+    // A knock may have opened it again meanwhile: then there is a new debt, with a timer of its own.
+    if (this.#journal.find(key) !== debt) return;
+    if (done) {
+      this.#log.info(event, `closed ${door} for ${client} from ${source}`);
+      this.#strike(key);
+      return;
+    }
+    const wait = Math.min(lastRetryMs, firstRetryMs * 2 ** tries);
+    this.#log.error(
+      event,
+      `door ${door} may still be open for ${source}: its close_run failed; next try in ${wait / 1000} s`,
+    );
+    this.#schedule(debt, wait, tries + 1);
+  }
+
+  #strike(key: string): void {
+    try {
+      this.#journal.pay(key);
+    } catch (error) {
+      this.#log.error(
+        { event: 'journal' },
+        `the journal cannot be written (${messageOf(error)}); close_run may run again`,
+      );
+    }
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * The kernel's firewall: the table loaded as a whole with nft, openings put in and read back.
+ *
+ * It keeps no memory of openings: the kernel's sets are the one truth, and outlive us.
+ */
+import { spawn } from 'node:child_process';
+import { isIPv4Mapped, parseAddress } from '../net/address.js';
+import { SystemError } from '../net/libc.js';
+import { type Endpoint, SetElements } from '../net/nftables.js';
+import { tcp, udp } from '../net/packet.js';
+import { errorCode, OperatorError } from '../system/error.js';
+import type { Config } from './config.js';
+import { freshTableText, noTableText, openingSets, tableName, tableText } from './table.js';
+
+/** One element of the kernel's sets. */
+export interface Opening extends Endpoint {
+  readonly door: string;
+  readonly client: string;
+  readonly singleUse: boolean;
+  readonly remainingMs: number;
+}
+
+/** Puts the configuration's table in the kernel; openings that are there stay. @throws OperatorError */
+export async function installTable(config: Config): Promise<void> {
+  try {
+    await nft(['-f', '-'], tableText(config));
+  } catch (error) {
+    if (!(error instanceof OperatorError) || error.code !== 'nft-failed') throw error;
+    // Sets of another version of ours cannot be changed, only made anew.
+    await nft(['-f', '-'], freshTableText(config));
+  }
+}
+
+/** Takes the table away; nothing is guarded then. @throws OperatorError */
+export async function removeTable(): Promise<void> {
+  await nft(['-f', '-'], noTableText);
+}
+
+/** The table as the kernel has it, without elements and counters; undefined where there is none. */
+export async function listTable(): Promise<string | undefined> {
+  return absentAsUndefined(nft(['--stateless', '--terse', 'list', 'table', 'inet', tableName]));
+}
+
+/** The table as the kernel has it, with counters and openings; undefined where there is none. */
+export async function showTable(): Promise<string | undefined> {
+  return absentAsUndefined(nft(['list', 'table', 'inet', tableName]));
+}
+
+/** Every opening that the kernel holds now. */
+export async function listOpenings(): Promise<Opening[]> {
+  const sets = [
+    { set: openingSets.many.ipv4, singleUse: false },
+    { set: openingSets.many.ipv6, singleUse: false },
+    { set: openingSets.single.ipv4, singleUse: true },
+    { set: openingSets.single.ipv6, singleUse: true },
+  ];
+  const lists = await Promise.all(
+    sets.map(async ({ set, singleUse }) => {
+      const text = await absentAsUndefined(nft(['--json', 'list', 'set', 'inet', tableName, set]));
+      return text === undefined ? [] : readElements(text, singleUse);
+    }),
+  );
+  return lists.flat();
+}
+
+/** What `nft --json list set` prints of one element. */
+interface JsonElement {
+  readonly elem?: {
+    readonly val: { readonly concat: readonly [string, string | number, number] };
+    readonly expires?: number;
+    readonly comment?: string;
+  };
+}
+
+function readElements(text: string, singleUse: boolean): Opening[] {
+  const { nftables } = JSON.parse(text) as { nftables: { set?: { elem?: JsonElement[] } }[] };
+  const elements = nftables.flatMap(({ set }) => set?.elem ?? []);
+  return elements.flatMap(({ elem }) => {
+    const [address = '', protocol = '', port = 0] = elem?.val.concat ?? [];
+    const source = parseAddress(address);
+    if (source === undefined) return [];
+    const [door = '', client = ''] = (elem?.comment ?? '').split(' ');
+    const number = protocol === 'tcp' ? tcp : protocol === 'udp' ? udp : Number(protocol);
+    return [
+      { source, protocol: number, port, door, client, singleUse, remainingMs: (elem?.expires ?? 0) * 1000 },
+    ];
+  });
+}
+
+/** Changes openings in the kernel: one netlink socket, kept. */
+export class Openings {
+  readonly #elements = new SetElements(tableName);
+
+  /** @throws SystemError, ENOENT where the table is not there */
+  put(endpoints: readonly Endpoint[], singleUse: boolean, forMs: number, door: string, client: string): void {
+    const [first] = endpoints;
+    if (first !== undefined) {
+      this.#elements.put(setFor(first.source, singleUse), endpoints, forMs, `${door} ${client}`);
+    }
+  }
+
+  /** Takes endpoints of one source away, for single use or not. */
+  remove(endpoints: readonly Endpoint[]): void {
+    for (const endpoint of endpoints) {
+      this.#elements.remove(setFor(endpoint.source, false), [endpoint]);
+      this.#elements.remove(setFor(endpoint.source, true), [endpoint]);
+    }
+  }
+
+  close(): void {
+    this.#elements.close();
+  }
+}
+
+function setFor(source: Uint8Array, singleUse: boolean): string {
+  const sets = singleUse ? openingSets.single : openingSets.many;
+  return isIPv4Mapped(source) ? sets.ipv4 : sets.ipv6;
+}
+
+/** Opens the socket for changes. @throws OperatorError without CAP_NET_ADMIN or nf_tables */
+export function openOpenings(): Openings {
+  try {
+    return new Openings();
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw new OperatorError('no-netlink', `cannot reach the kernel's firewall: ${error.message}`, {
+      hint: 'portknockd needs Linux with nf_tables and CAP_NET_ADMIN: run as root or from its unit',
+    });
+  }
+}
+
+async function absentAsUndefined(output: Promise<string>): Promise<string | undefined> {
+  try {
+    return await output;
+  } catch (error) {
+    if (error instanceof OperatorError && error.message.includes('No such file or directory'))
+      return undefined;
+    throw error;
+  }
+}
+
+const longestRunMs = 20_000;
+/** Debian's ordinary users do not have it on their path. */
+const path = `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`;
+
+function nft(args: readonly string[], input = ''): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('nft', args, { env: { PATH: path, LC_ALL: 'C' }, timeout: longestRunMs });
+    let output = '';
+    let errors = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      errors += text;
+    });
+    child.on('error', error => reject(nftUnavailable(error)));
+    child.on('close', code => (code === 0 ? resolve(output) : reject(nftFailed(errors))));
+    // A child that ends early says why on standard error.
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
+  });
+}
+
+function nftUnavailable(error: Error): OperatorError {
+  if (errorCode(error) !== 'ENOENT') return new OperatorError('no-nft', `cannot run nft: ${error.message}`);
+  return new OperatorError('no-nft', 'the program nft is not installed', { hint: 'apt install nftables' });
+}
+
+function nftFailed(errors: string): OperatorError {
+  const [first = 'no reason given'] = errors.split('\n').filter(line => line !== '');
+  const message = first.replace(/^Error: /, '').replace(/^.*: Error: /, '');
+  if (message.includes('Operation not permitted')) {
+    return new OperatorError('not-permitted', 'nft: not permitted to change the firewall', {
+      hint: 'run as root, or with CAP_NET_ADMIN',
+    });
+  }
+  return new OperatorError('nft-failed', `nft: ${message}`);
+}

@@ -1,0 +1,238 @@
+/**
+ * Keeps the table in the kernel and the openings in the table: puts them there, notices when somebody takes them away,
+ * and puts them back.
+ *
+ * States: `keeping` (the table is ours to keep) and not (an administrator took it away by our own command). What a crash
+ * leaves behind: the table, shut, and openings that the kernel ends on time.
+ */
+import { formatAddress } from '../net/address.js';
+import { SystemError } from '../net/libc.js';
+import { type Endpoint, watchTable } from '../net/nftables.js';
+import { OperatorError } from '../system/error.js';
+import { type Config, mayUse, type ServiceDoor } from './config.js';
+import {
+  installTable,
+  listOpenings,
+  listTable,
+  type Openings,
+  openOpenings,
+  removeTable,
+} from './firewall.js';
+import { type Log, messageOf } from './log.js';
+import { formatService } from './schema.js';
+import { tableName } from './table.js';
+
+/** The client of an opening that an administrator made. */
+export const byHand = '-';
+
+/** One opening as we know it: what to put back when somebody flushes the table, and what to say when it ends. */
+interface Known extends Endpoint {
+  readonly door: string;
+  readonly client: string;
+  readonly singleUse: boolean;
+  /** By performance.now(). */
+  readonly until: number;
+}
+
+/** Changes come in bursts: one flush is many messages. */
+const settleMs = 20;
+
+export class Guard {
+  readonly #log: Log;
+  readonly #openings: Openings;
+  readonly #known = new Map<string, Known>();
+  #config: Config;
+  #keeping = false;
+  #loaded: string | undefined;
+  #settling: NodeJS.Timeout | undefined;
+  #expiry: NodeJS.Timeout | undefined;
+  #restoring: Promise<void> | undefined;
+
+  /** @throws OperatorError where the kernel's firewall is out of reach */
+  constructor(config: Config, log: Log) {
+    this.#config = config;
+    this.#log = log;
+    this.#openings = openOpenings();
+  }
+
+  /** Loads the table, takes over the openings that an earlier run left, and begins to watch. @throws OperatorError */
+  async start(): Promise<void> {
+    await this.load(this.#config);
+    const now = performance.now();
+    for (const { remainingMs, ...opening } of await listOpenings()) {
+      this.#remember({ ...opening, until: now + remainingMs });
+    }
+    this.#watch();
+  }
+
+  /** Whether the table is kept in place. */
+  get keeping(): boolean {
+    return this.#keeping;
+  }
+
+  /** Puts a configuration's table in the place of the one before; openings stay. @throws OperatorError, and all stays */
+  async load(config: Config): Promise<void> {
+    await installTable(config);
+    this.#config = config;
+    this.#keeping = true;
+    this.#loaded = await listTable();
+  }
+
+  /** Takes the table away and leaves it away, until the next `load`. @throws OperatorError */
+  async remove(): Promise<void> {
+    this.#keeping = false;
+    this.#known.clear();
+    await removeTable();
+  }
+
+  /** Opens a door for a source, or extends what is open. @throws SystemError where the kernel refuses */
+  async open(door: ServiceDoor, source: Uint8Array, client: string): Promise<void> {
+    if (!this.#keeping)
+      throw new OperatorError('not-guarding', 'the table was removed with: portknockd firewall remove');
+    await this.#restoring;
+    const until = performance.now() + door.openForMs;
+    for (const service of door.services) {
+      const opening = { source, ...service, door: door.name, client, singleUse: door.singleUse, until };
+      const before = this.#known.get(keyOf(opening));
+      // A door that opens for shorter does not close earlier what another has opened.
+      await this.#put(before !== undefined && before.until > until ? before : opening);
+    }
+  }
+
+  /** Closes a door for a source. @returns whether anything was open that we know of */
+  close(door: ServiceDoor, source: Uint8Array): boolean {
+    const endpoints = door.services.map(service => ({ source, ...service }));
+    this.#openings.remove(endpoints);
+    const keys = endpoints.flatMap(endpoint => [
+      keyOf({ ...endpoint, singleUse: false }),
+      keyOf({ ...endpoint, singleUse: true }),
+    ]);
+    return keys.map(key => this.#known.delete(key)).includes(true);
+  }
+
+  /** Closes what the configuration no longer allows. */
+  closeForbidden(): void {
+    for (const [key, opening] of this.#known) {
+      if (opening.client === byHand || typeof mayUse(this.#config, opening.client, opening.door) === 'object')
+        continue;
+      this.#openings.remove([opening]);
+      this.#known.delete(key);
+      this.#log.info(fields(opening), `closed ${describe(opening)}: no longer allowed`);
+    }
+  }
+
+  stop(): void {
+    clearTimeout(this.#expiry);
+    clearTimeout(this.#settling);
+    this.#keeping = false;
+    this.#openings.close();
+  }
+
+  async #put(opening: Known): Promise<void> {
+    const put = () => {
+      const remaining = Math.ceil(opening.until - performance.now());
+      if (remaining > 0)
+        this.#openings.put([opening], opening.singleUse, remaining, opening.door, opening.client);
+    };
+    try {
+      put();
+    } catch (error) {
+      if (!(error instanceof SystemError && error.code === 'ENOENT')) throw error;
+      await this.#restore();
+      put();
+    }
+    this.#remember(opening);
+  }
+
+  #remember(opening: Known): void {
+    this.#known.set(keyOf(opening), opening);
+    this.#expiry ??= this.#expireAt(opening.until);
+  }
+
+  #expireAt(until: number): NodeJS.Timeout {
+    return setTimeout(
+      () => {
+        this.#expiry = undefined;
+        const now = performance.now();
+        let next = Number.POSITIVE_INFINITY;
+        for (const [key, opening] of this.#known) {
+          if (opening.until > now) {
+            next = Math.min(next, opening.until);
+          } else {
+            this.#known.delete(key);
+            this.#log.info(fields(opening), `closed ${describe(opening)}`);
+          }
+        }
+        if (next !== Number.POSITIVE_INFINITY) this.#expiry ??= this.#expireAt(next);
+      },
+      Math.max(1, until - performance.now()),
+    );
+  }
+
+  #watch(): void {
+    const changed = () => {
+      this.#settling ??= setTimeout(() => {
+        this.#settling = undefined;
+        void this.#verify();
+      }, settleMs);
+    };
+    // Word that was lost may have been of our own table: look, and listen again.
+    const socket = watchTable(tableName, changed, () => {
+      changed();
+      this.#watch();
+    });
+    socket.unref();
+  }
+
+  async #verify(): Promise<void> {
+    if (!this.#keeping || this.#restoring !== undefined) return;
+    try {
+      const found = await listTable();
+      if (!this.#keeping || found === this.#loaded) return;
+      this.#log.warn(
+        { event: 'restored' },
+        'somebody changed or removed the table inet portknock; putting it back',
+      );
+      await this.#restore();
+    } catch (error) {
+      this.#log.error({ event: 'restore-failed' }, `cannot put the table back: ${messageOf(error)}`);
+    }
+  }
+
+  /** The table, and every opening whose time is not over; a single use may have been used, and is not given again. */
+  #restore(): Promise<void> {
+    this.#restoring ??= (async () => {
+      try {
+        await this.load(this.#config);
+        const now = performance.now();
+        for (const [key, opening] of this.#known) {
+          if (opening.singleUse) this.#known.delete(key);
+          else if (opening.until > now) {
+            this.#openings.put(
+              [opening],
+              false,
+              Math.ceil(opening.until - now),
+              opening.door,
+              opening.client,
+            );
+          }
+        }
+      } finally {
+        this.#restoring = undefined;
+      }
+    })();
+    return this.#restoring;
+  }
+}
+
+function keyOf({ source, protocol, port, singleUse }: Endpoint & { readonly singleUse: boolean }): string {
+  return `${formatAddress(source)} ${protocol} ${port} ${singleUse}`;
+}
+
+function fields({ door, client, source }: Known) {
+  return { event: 'closed', door, client, source: formatAddress(source) };
+}
+
+function describe(opening: Known): string {
+  return `${opening.door} for ${opening.client} from ${formatAddress(opening.source)} (${formatService(opening)})`;
+}

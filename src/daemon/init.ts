@@ -1,0 +1,82 @@
+/** `portknockd init`: a working configuration with fresh keys, in a folder that had none. */
+import { randomBytes, randomInt } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { encodeKey, keyLength } from '../crypto/key.js';
+import { highestBasePort } from '../methods/port-sequence/spelling.js';
+import { parseNetwork } from '../net/address.js';
+import { errorCode, OperatorError } from '../system/error.js';
+import { createFile } from './files.js';
+import { namePattern, parseService } from './schema.js';
+
+/** Where a window is chosen by chance: above what is registered, below what Linux gives to clients. */
+const lowestRandomBase = 10_000;
+const highestRandomBase = 32_767 - 255;
+
+export interface InitRequest {
+  readonly directory: string;
+  /** `ssh=tcp/22` or `web=tcp/80,tcp/443`. */
+  readonly doors: readonly string[];
+  readonly user: string;
+  readonly basePort: number | undefined;
+  /** Networks in text. */
+  readonly alwaysAllow: readonly string[];
+}
+
+/** Writes portknockd.toml and site.key. @returns the path of the first @throws OperatorError; then nothing is left over */
+export function init(request: InitRequest): string {
+  const text = configurationText(request);
+  try {
+    mkdirSync(request.directory, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw new OperatorError('no-directory', `${request.directory}: cannot be made (${errorCode(error)})`, {
+      hint: 'run as root, or name another with --directory',
+    });
+  }
+  const file = join(request.directory, 'portknockd.toml');
+  // First, for it is the one that must not be there yet.
+  createFile(file, text, 0o644);
+  createFile(join(request.directory, 'site.key'), encodeKey(randomBytes(keyLength)), 0o600);
+  return file;
+}
+
+function configurationText({ doors, user, basePort, alwaysAllow }: InitRequest): string {
+  const networks = alwaysAllow.map(text => {
+    const network = parseNetwork(text);
+    if (network !== undefined) return JSON.stringify(network.text);
+    throw new OperatorError('usage', `--always-allow expected an address or a network, got "${text}"`);
+  });
+  const base = basePort ?? randomInt(lowestRandomBase, highestRandomBase + 1);
+  if (base > highestBasePort)
+    throw new OperatorError('usage', `--base-port expected 1 to ${highestBasePort}, got ${base}`);
+  return `# portknockd's configuration; portknockd.8 explains every key.
+# Try a change with: portknockd check
+
+user = "${user}"
+
+[port_sequence]
+base_port = ${base}
+site_key_file = "site.key"
+
+[guard]
+# These reach every service without knocking.
+always_allow = [${networks.join(', ')}]
+${doors.map(doorText).join('')}
+# Clients follow here: portknockd client add NAME --door DOOR --host THIS-HOST
+`;
+}
+
+function doorText(text: string, index: number): string {
+  const [name = '', list = ''] = text.split('=');
+  const services = list.split(',');
+  if (!namePattern.test(name) || !services.every(service => parseService(service) !== undefined)) {
+    throw new OperatorError('usage', `--door expected something like ssh=tcp/22, got "${text}"`);
+  }
+  return `
+[[door]]
+name = "${name}"
+command = ${index + 1}
+services = [${services.map(service => `"${service}"`).join(', ')}]
+open_for = "30s"
+`;
+}

@@ -1,0 +1,130 @@
+/**
+ * The ledger: the time of the last accepted knock of every client, durable before anything opens (DESIGN.md section 6).
+ *
+ * A file of fixed length with two places for each of the 65,536 client ids, written in turn. A write that a crash cuts
+ * short leaves the other place as it was. Nothing is ever made longer, so a disk that fills up later does no harm.
+ */
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { errorCode, OperatorError } from '../system/error.js';
+
+const clients = 65536;
+const placeLength = 16;
+const copyLength = clients * placeLength;
+const ledgerLength = 2 * copyLength;
+/** No knock is later: what a client with a damaged entry is held to. */
+const never = Number.MAX_SAFE_INTEGER;
+
+/** Opens the ledger's file, and makes it where there is none. @returns a descriptor @throws OperatorError */
+export function openLedgerFile(path: string): number {
+  try {
+    const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    const { size } = fstatSync(fd);
+    if (size > ledgerLength) throw new OperatorError('bad-ledger', `${path}: not a ledger`);
+    // Written out, not merely made long: every block has its place on the disk from now on.
+    if (size < ledgerLength) {
+      writeAll(fd, Buffer.alloc(ledgerLength - size), size);
+      fsyncSync(fd);
+      syncFolder(dirname(path));
+    }
+    return fd;
+  } catch (error) {
+    if (error instanceof OperatorError) throw error;
+    const hint =
+      errorCode(error) === 'ENOSPC' ? 'the disk is full' : 'state_directory must be a folder we can write to';
+    throw new OperatorError('no-ledger', `${path}: cannot be made or opened (${errorCode(error)})`, { hint });
+  }
+}
+
+/** Makes a new file's name durable. */
+export function syncFolder(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export class Ledger {
+  readonly #fd: number;
+  readonly #times = new Float64Array(clients);
+  /** Which of its two places holds a client's last time. */
+  readonly #copies = new Uint8Array(clients);
+  /** Clients with no sound entry left: all their knocks are refused. */
+  readonly damaged: readonly number[];
+
+  /** @param fd an open ledger file */
+  constructor(fd: number) {
+    this.#fd = fd;
+    const bytes = Buffer.alloc(ledgerLength);
+    for (let at = 0; at < ledgerLength; ) {
+      const length = readSync(fd, bytes, at, ledgerLength - at, at);
+      if (length === 0) break;
+      at += length;
+    }
+    const damaged: number[] = [];
+    for (let id = 0; id < clients; id++) {
+      const entries = [readPlace(bytes, 0, id), readPlace(bytes, 1, id)];
+      const sound = entries.filter(time => time !== undefined);
+      const last = sound.length === 0 ? never : Math.max(...sound);
+      if (sound.length === 0) damaged.push(id);
+      this.#times[id] = last;
+      this.#copies[id] = entries[1] === last && last > 0 ? 1 : 0;
+    }
+    this.damaged = damaged;
+  }
+
+  /** Milliseconds since 1970; 0 for a client that has not knocked yet. */
+  lastAccepted(clientId: number): number {
+    return this.#times[clientId]!;
+  }
+
+  /** Remembers a time, on disk before it returns. @throws an error of the file system: then nothing may open */
+  accept(clientId: number, time: number): void {
+    const copy = 1 - this.#copies[clientId]!;
+    writeAll(this.#fd, encodePlace(clientId, time), copy * copyLength + clientId * placeLength);
+    fdatasyncSync(this.#fd);
+    this.#copies[clientId] = copy;
+    this.#times[clientId] = time;
+  }
+}
+
+function encodePlace(clientId: number, time: number): Buffer {
+  const place = Buffer.alloc(placeLength);
+  place.writeBigUInt64BE(BigInt(time), 0);
+  place.set(checksum(clientId, place.subarray(0, 8)), 8);
+  return place;
+}
+
+/** The time in a place; 0 in one never written; undefined in a damaged one. */
+function readPlace(bytes: Buffer, copy: number, clientId: number): number | undefined {
+  const at = copy * copyLength + clientId * placeLength;
+  const place = bytes.subarray(at, at + placeLength);
+  if (bytes.readBigUInt64BE(at) === 0n && bytes.readBigUInt64BE(at + 8) === 0n) return 0;
+  const sound = checksum(clientId, place.subarray(0, 8)).equals(place.subarray(8));
+  return sound ? Number(bytes.readBigUInt64BE(at)) : undefined;
+}
+
+function checksum(clientId: number, time: Uint8Array): Buffer {
+  const hash = createHash('sha256').update('portknock/ledger/1');
+  return hash
+    .update(Uint8Array.of(clientId >> 8, clientId & 0xff))
+    .update(time)
+    .digest()
+    .subarray(0, 8);
+}
+
+function writeAll(fd: number, bytes: Buffer, position: number): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, position + at);
+}

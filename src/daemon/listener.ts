@@ -1,0 +1,174 @@
+/**
+ * The listener: reads what the firewall dropped, decides, keeps the ledger, asks the monitor to open.
+ *
+ * It runs as its own user without capabilities, opens no file and no socket: what it reads and writes are descriptors
+ * that the monitor opened. Its one way out is frames of fixed length (daemon/frames.ts).
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { reasons, type Verdict } from '../methods/knock.js';
+import { PortSequence } from '../methods/port-sequence/recognise.js';
+import { HitLines } from '../net/lines.js';
+import { readNflog } from '../net/nflog.js';
+import { decodePacket, fillFromHit, newPacket, type Packet } from '../net/packet.js';
+import { admit } from './admission.js';
+import { counterNames, newCounters } from './counters.js';
+import { encodeFrame } from './frames.js';
+import { Ledger } from './ledger.js';
+import { Load } from './load.js';
+import { Quota } from './quota.js';
+import { buildSite, type SiteSettings } from './site.js';
+
+/** Descriptors, in the order in which the monitor hands them over after standard error. */
+export const monitorDescriptor = 3;
+export const ledgerDescriptor = 4;
+export const nflogDescriptor = 5;
+
+/** What the monitor says, a line of JSON each. */
+export type Instruction =
+  | { readonly say: 'settings'; readonly capture: 'nflog' | 'lines'; readonly site: SiteSettings | undefined }
+  | { readonly say: 'counters' }
+  | { readonly say: 'alive' };
+
+/** Sources remembered at once: DESIGN.md section 5. */
+const sourceCapacity = 131072;
+/** Refusals told to the monitor in ten seconds; the rest are only counted. */
+const refusalQuota = 20;
+const summaryMs = 10_000;
+
+class Listener {
+  readonly #monitor = new Socket({ fd: monitorDescriptor, readable: true, writable: true });
+  readonly #counters = newCounters();
+  readonly #packet: Packet = newPacket();
+  readonly #ledger = new Ledger(ledgerDescriptor);
+  readonly #quota = new Quota(refusalQuota, summaryMs);
+  readonly #load = new Load(busy => this.#monitor.write(encodeFrame('busy', { code: busy ? 1 : 0 })));
+  #method: PortSequence | undefined;
+  #started = false;
+  #noiseTold = 0;
+  #summary: NodeJS.Timeout | undefined;
+
+  run(): void {
+    let rest = '';
+    this.#monitor.setEncoding('utf8').on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) this.#obey(JSON.parse(line) as Instruction);
+    });
+    // Without a monitor nothing can open: there is nothing left to do.
+    this.#monitor.on('error', () => process.exit(1));
+    this.#monitor.on('close', () => process.exit(1));
+  }
+
+  #obey(instruction: Instruction): void {
+    if (instruction.say === 'alive') this.#monitor.write(encodeFrame('alive'));
+    else if (instruction.say === 'counters') this.#tellCounters();
+    else this.#configure(instruction.site, instruction.capture);
+  }
+
+  #configure(settings: SiteSettings | undefined, capture: 'nflog' | 'lines'): void {
+    if (settings === undefined) {
+      this.#method = undefined;
+    } else if (this.#method === undefined) {
+      const lastAccepted = (clientId: number) => this.#ledger.lastAccepted(clientId);
+      this.#method = new PortSequence(buildSite(settings), lastAccepted, sourceCapacity, randomBytes(36));
+    } else {
+      this.#method.site = buildSite(settings);
+    }
+    if (this.#started) return;
+    this.#started = true;
+    if (capture === 'nflog') this.#readNflog();
+    else this.#readLines();
+    this.#monitor.write(encodeFrame('ready', { value: this.#ledger.damaged.length }));
+  }
+
+  #readNflog(): void {
+    readNflog(nflogDescriptor, {
+      packet: bytes => {
+        this.#packet.at = Date.now();
+        if (decodePacket(bytes, this.#packet)) this.#take();
+      },
+      lost: count => {
+        this.#counters.lost += count;
+      },
+      batch: count => this.#load.add(count),
+    }).on('close', () => this.#end());
+  }
+
+  #readLines(): void {
+    const lines = new HitLines();
+    const hit = (port: number, source: Uint8Array) => {
+      fillFromHit(this.#packet, source, port, Date.now());
+      this.#take();
+    };
+    process.stdin.setEncoding('latin1').on('data', (chunk: string) => {
+      lines.push(chunk, hit);
+      this.#counters.malformed = lines.malformed;
+    });
+    process.stdin.on('end', () => {
+      lines.end(hit);
+      this.#counters.malformed = lines.malformed;
+      this.#end();
+    });
+    process.stdin.on('error', () => this.#end());
+  }
+
+  #end(): void {
+    this.#monitor.write(encodeFrame('ended'));
+  }
+
+  #take(): void {
+    this.#counters.seen++;
+    const verdict = this.#method?.recognise(this.#packet);
+    if (verdict !== undefined) this.#decide(verdict);
+    else if (this.#method !== undefined && this.#method.noise !== this.#counters.noise) this.#noteNoise();
+  }
+
+  #decide(verdict: NonNullable<Verdict>): void {
+    const decision = verdict.outcome === 'knock' ? admit(verdict, this.#ledger) : verdict;
+    const { source, at: value, door = '', client = '' } = decision;
+    if (decision.outcome === 'knock') {
+      this.#counters.knocks++;
+      this.#monitor.write(encodeFrame('open', { value, source, door, client }));
+      return;
+    }
+    this.#counters[`refused ${decision.reason}`]++;
+    if (!this.#quota.take(value)) return;
+    const code = reasons.indexOf(decision.reason);
+    this.#monitor.write(
+      encodeFrame('refused', { code, detail: decision.behindMs ?? 0, value, source, door, client }),
+    );
+  }
+
+  /** One line in ten seconds at most, however much noise there is, and no timer while there is none. */
+  #noteNoise(): void {
+    this.#counters.noise = this.#method?.noise ?? 0;
+    this.#summary ??= setTimeout(() => {
+      this.#summary = undefined;
+      const value = this.#counters.noise - this.#noiseTold;
+      this.#noiseTold = this.#counters.noise;
+      this.#monitor.write(encodeFrame('noise', { value, source: this.#packet.source }));
+    }, summaryMs);
+  }
+
+  #tellCounters(): void {
+    this.#counters.sources = this.#method?.sources ?? 0;
+    const frames = counterNames.map((name, code) =>
+      encodeFrame('counter', { code, value: this.#counters[name] }),
+    );
+    this.#monitor.write(Buffer.concat([...frames, encodeFrame('counted')]));
+  }
+}
+
+/** The claim of DESIGN.md section 4, checked by the process that it is about. */
+function requireNoPrivileges(): void {
+  const status = readFileSync('/proc/self/status', 'latin1');
+  const capable = /^Cap(Prm|Eff|Amb):\s*0*[1-9a-f]/im.test(status);
+  if (!capable && /^NoNewPrivs:\s*1/m.test(status)) return;
+  process.stderr.write('portknockd: error: the listener was started with privileges, and ends\n');
+  process.exit(1);
+}
+
+requireNoPrivileges();
+new Listener().run();

@@ -1,0 +1,271 @@
+#!/usr/bin/env node
+/**
+ * portknockd's command line: which command, with which options. What a command does is in a file of its own.
+ */
+import { createRequire } from 'node:module';
+import { closestMatch } from 'leven';
+import { integerArgument, type OptionTable, readCommandLine } from '../system/command-line.js';
+import { durationArgument } from '../system/duration.js';
+import { OperatorError, report } from '../system/error.js';
+import { check } from './check.js';
+import { addClient, listClients, removeClient } from './clients.js';
+import type { Config } from './config.js';
+import { ask, askRunning } from './control.js';
+import { explainCapture, readCapture } from './explain.js';
+import { installTable, showTable } from './firewall.js';
+import { help } from './help.js';
+import { init } from './init.js';
+import { openLog } from './log.js';
+import { Monitor } from './monitor.js';
+import { sshOrigin } from './origin.js';
+import { defaultConfigFile, readConfig } from './settings.js';
+import { formatStatus, type Status } from './status.js';
+import { confirmTable, scheduleUndo, waitAndUndo, withdrawTable } from './undo.js';
+
+const options = {
+  help: { kind: 'flag', short: 'h' },
+  version: { kind: 'flag', short: 'V' },
+  config: { kind: 'text', short: 'c' },
+  capture: { kind: 'text' },
+  log: { kind: 'text' },
+  json: { kind: 'flag' },
+  directory: { kind: 'text' },
+  door: { kind: 'texts' },
+  user: { kind: 'text' },
+  basePort: { kind: 'text' },
+  alwaysAllow: { kind: 'texts' },
+  withoutMyAddress: { kind: 'flag' },
+  host: { kind: 'text' },
+  address: { kind: 'text' },
+  undoAfter: { kind: 'text' },
+  at: { kind: 'text' },
+} as const satisfies OptionTable;
+
+type Given = ReturnType<typeof readCommandLine<typeof options>>['options'];
+type Command = (args: readonly string[], given: Given) => unknown;
+
+/** What each command takes beside --config, and does. */
+const commands: Readonly<
+  Record<string, { readonly takes: readonly (keyof Given)[]; readonly run: Command }>
+> = {
+  run: { takes: ['capture', 'log'], run: runDaemon },
+  check: { takes: [], run: runCheck },
+  init: { takes: ['directory', 'door', 'user', 'basePort', 'alwaysAllow', 'withoutMyAddress'], run: runInit },
+  client: { takes: ['door', 'host', 'address'], run: runClient },
+  status: { takes: ['json'], run: runStatus },
+  open: { takes: [], run: (args, given) => runDoor('open', args, given) },
+  close: { takes: [], run: (args, given) => runDoor('close', args, given) },
+  firewall: { takes: ['undoAfter'], run: runFirewall },
+  explain: { takes: ['at'], run: runExplain },
+};
+
+async function main(argv: readonly string[]): Promise<number> {
+  const { input, options: given } = readCommandLine(argv, options);
+  const [name = 'run', ...args] = input;
+  if (given.version) return print(`portknockd ${version()}\n`);
+  if (given.help) return print(help);
+  const command = commands[name];
+  if (command === undefined) throw unknown('command', name, Object.keys(commands));
+  const stray = Object.keys(options).find(
+    option => isGiven(given[option as keyof Given]) && !['config', ...command.takes].includes(option),
+  );
+  if (stray !== undefined) {
+    throw new OperatorError(
+      'usage',
+      `"${name}" takes no --${stray.replace(/[A-Z]/g, c => `-${c.toLowerCase()}`)}`,
+      {
+        hint: 'see --help',
+      },
+    );
+  }
+  const status = await command.run(args, given);
+  return typeof status === 'number' ? status : 0;
+}
+
+function isGiven(value: unknown): boolean {
+  return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+function version(): string {
+  return (createRequire(import.meta.url)('../../../package.json') as { version: string }).version;
+}
+
+function unknown(what: string, name: string, known: readonly string[]): OperatorError {
+  const near = closestMatch(name, [...known], { maxDistance: 3 });
+  const hint = near === undefined ? `known: ${known.join(', ')}` : `did you mean "${near}"?`;
+  return new OperatorError('usage', `unknown ${what} "${name}"`, { hint });
+}
+
+/** @throws OperatorError `usage` where there are more or fewer arguments than these */
+function requireArguments(args: readonly string[], ...names: readonly string[]): string[] {
+  if (args.length === names.length) return [...args];
+  const wanted = names.length === 0 ? 'no arguments' : names.join(' ');
+  throw new OperatorError(
+    'usage',
+    `expected ${wanted}, got ${args.length === 0 ? 'nothing' : `"${args.join(' ')}"`}`,
+  );
+}
+
+function config(given: Given): Config {
+  return readConfig(given.config ?? defaultConfigFile);
+}
+
+async function runDaemon(args: readonly string[], given: Given): Promise<number> {
+  requireArguments(args);
+  const format = given.log ?? 'text';
+  if (format !== 'text' && format !== 'json') {
+    throw new OperatorError('usage', `--log expected text or json, got "${format}"`);
+  }
+  const adjust = (read: Config) => withCapture(read, given.capture);
+  return new Monitor(adjust(config(given)), adjust, openLog(format)).run();
+}
+
+function withCapture(read: Config, from: string | undefined): Config {
+  if (from === undefined) return read;
+  if (from === 'nflog') return { ...read, capture: { from, group: read.group } };
+  return { ...read, capture: from === 'stdin' ? { from } : { from: 'path', path: from } };
+}
+
+function runCheck(args: readonly string[], given: Given): number {
+  requireArguments(args);
+  const { text, warnings } = check(config(given));
+  for (const warning of warnings) process.stderr.write(`portknockd: warning: ${warning}\n`);
+  return print(text);
+}
+
+function runInit(args: readonly string[], given: Given): void {
+  requireArguments(args);
+  const mine = given.withoutMyAddress ? undefined : sshOrigin();
+  const file = init({
+    directory: given.directory ?? '/etc/portknock',
+    doors: given.door.length === 0 ? ['ssh=tcp/22'] : given.door,
+    user: given.user ?? 'portknock',
+    basePort:
+      given.basePort === undefined ? undefined : integerArgument('--base-port', given.basePort, 1, 65280),
+    alwaysAllow: [...given.alwaysAllow, ...(mine === undefined ? [] : [mine])],
+  });
+  const option = file === defaultConfigFile ? '' : ` --config ${file}`;
+  print(`wrote ${file}\n`);
+  if (mine !== undefined)
+    print(`${mine}, from where you are connected, needs no knock (guard.always_allow)\n`);
+  print(
+    `next:\n  portknockd client add NAME --door DOOR --host THIS-HOST${option}\n  portknockd check${option}\n`,
+  );
+  print(`  portknockd firewall install --undo-after 2m${option}\n  portknockd run${option}\n`);
+}
+
+async function runClient(args: readonly string[], given: Given): Promise<void> {
+  const [action = 'list', ...rest] = args;
+  const read = config(given);
+  if (action === 'list') {
+    requireArguments(rest);
+    print(listClients(read));
+    return;
+  }
+  if (action !== 'add' && action !== 'remove')
+    throw unknown('command: client', action, ['add', 'list', 'remove']);
+  const [name = ''] = requireArguments(rest, 'NAME');
+  if (action === 'remove') {
+    removeClient(read, name);
+  } else {
+    const { formatProfile } = await import('../system/profile.js');
+    const profile = addClient(read, {
+      name,
+      doors: given.door,
+      host: given.host,
+      address: addressChoice(given.address),
+    });
+    print(formatProfile(profile));
+  }
+  const running = (await ask(read.stateDirectory, { ask: 'reload' })) !== undefined;
+  const when = running ? 'in force' : 'in force when portknockd starts: it is not running';
+  process.stderr.write(`portknockd: client "${name}" ${action === 'add' ? 'added' : 'removed'}, ${when}\n`);
+}
+
+function addressChoice(text = 'required'): 'required' | 'optional' {
+  if (text === 'required' || text === 'optional') return text;
+  throw new OperatorError('usage', `--address expected required or optional, got "${text}"`);
+}
+
+async function runStatus(args: readonly string[], given: Given): Promise<void> {
+  requireArguments(args);
+  const status = (await askRunning(config(given).stateDirectory, { ask: 'status' })) as Status;
+  print(given.json ? `${JSON.stringify(status, null, 2)}\n` : formatStatus(status));
+}
+
+async function runDoor(what: 'open' | 'close', args: readonly string[], given: Given): Promise<void> {
+  const [door = '', address = ''] = requireArguments(args, 'DOOR', 'ADDRESS');
+  const answer = await askRunning(config(given).stateDirectory, { ask: what, door, address });
+  if (answer === false) print(`${door} was not open for ${address}\n`);
+}
+
+async function runFirewall(args: readonly string[], given: Given): Promise<number> {
+  const [action = '', ...rest] = args;
+  if (action === 'undo') {
+    const [token = '', after = ''] = requireArguments(rest, 'TOKEN', 'MS');
+    await waitAndUndo(config(given), token, integerArgument('MS', after, 1, 3_600_000));
+    return 0;
+  }
+  requireArguments(rest);
+  if (action === 'show') return print((await showTable()) ?? notInstalled());
+  if (action === 'install') return install(config(given), given.undoAfter);
+  if (action === 'confirm')
+    return print(confirmTable(config(given)) ? 'the table stays\n' : 'nothing was to be undone\n');
+  if (action !== 'remove')
+    throw unknown('command: firewall', action, ['show', 'install', 'confirm', 'remove']);
+  const read = config(given);
+  confirmTable(read);
+  await withdrawTable(read);
+  return print('the table inet portknock is gone: nothing is guarded\n');
+}
+
+function notInstalled(): never {
+  throw new OperatorError('no-table', 'the table inet portknock is not in the kernel: nothing is guarded', {
+    hint: 'portknockd firewall install',
+  });
+}
+
+async function install(read: Config, undoAfter: string | undefined): Promise<number> {
+  const afterMs = undoAfter === undefined ? undefined : durationArgument('--undo-after', undoAfter);
+  if (afterMs !== undefined && (afterMs < 1000 || afterMs > 3_600_000)) {
+    throw new OperatorError('usage', `--undo-after expected 1s to 1h, got "${undoAfter}"`);
+  }
+  if (afterMs === undefined) confirmTable(read);
+  // Before the table: if we could not take it away again, it must not come.
+  else scheduleUndo(read, afterMs);
+  if ((await ask(read.stateDirectory, { ask: 'install' })) === undefined) await installTable(read);
+  print('the table inet portknock is in force\n');
+  if (afterMs !== undefined) {
+    print(`open another connection now. If you get in: portknockd firewall confirm\n`);
+    print(`otherwise the table is taken away in ${undoAfter}\n`);
+  }
+  return 0;
+}
+
+function runExplain(args: readonly string[], given: Given): void {
+  const [path = ''] = requireArguments(args, 'CAPTURE');
+  const atMs = given.at === undefined ? undefined : Date.parse(given.at);
+  if (Number.isNaN(atMs)) {
+    throw new OperatorError('usage', `--at expected a time such as 2026-11-18T11:06:40Z, got "${given.at}"`);
+  }
+  const remarks = explainCapture(config(given), readCapture(path), atMs, line =>
+    print(`${JSON.stringify(line)}\n`),
+  );
+  for (const remark of remarks) process.stderr.write(`portknockd: warning: ${path}: ${remark}\n`);
+}
+
+// A reader that has seen enough is no failure.
+process.stdout.on('error', () => process.exit(0));
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+  // What the daemon leaves behind (a child's pipe, a timer) must not keep a process that is done.
+  if (process.exitCode !== 0 || process.stdout.writableLength === 0) process.exit();
+} catch (error) {
+  process.exit(report('portknockd', error));
+}

@@ -1,0 +1,139 @@
+/**
+ * The keys of portknockd.toml and what each may hold. Every message is what was expected; settings.ts says where
+ * and what was found. What one key has to do with another is settings.ts's too.
+ */
+import * as v from 'valibot';
+import { parseAddress, parseNetwork } from '../net/address.js';
+import { tcp, udp } from '../net/packet.js';
+import { parseDuration } from '../system/duration.js';
+import type { Service } from './config.js';
+
+function leaf<T>(expected: string, read: (input: unknown) => T | undefined) {
+  return v.pipe(
+    v.unknown(),
+    v.rawTransform<unknown, T>(({ dataset, addIssue, NEVER }) => {
+      const value = read(dataset.value);
+      if (value !== undefined) return value;
+      addIssue({ message: expected });
+      return NEVER;
+    }),
+  );
+}
+
+const integer = (lowest: number, highest: number) =>
+  leaf(`an integer from ${lowest} to ${highest}`, input =>
+    typeof input === 'number' && Number.isInteger(input) && input >= lowest && input <= highest
+      ? input
+      : undefined,
+  );
+
+const flag = leaf('true or false', input => (typeof input === 'boolean' ? input : undefined));
+
+const path = leaf('a path', input => (typeof input === 'string' && input !== '' ? input : undefined));
+
+const duration = (lowestMs: number, highestMs: number) =>
+  leaf('a duration such as "500ms", "30s", "10m" or "2h"', input => {
+    const ms = typeof input === 'string' ? parseDuration(input) : undefined;
+    return ms !== undefined && ms >= lowestMs && ms <= highestMs ? ms : undefined;
+  });
+
+/** Names stand in the kernel's comments, in frames of fixed length and in logs: short, and nothing to quote. */
+export const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
+
+const name = leaf('a name of at most 32 letters, digits, ".", "_" and "-"', input =>
+  typeof input === 'string' && namePattern.test(input) ? input : undefined,
+);
+
+const user = leaf('the name of a user', input =>
+  typeof input === 'string' && /^[A-Za-z_][A-Za-z0-9_.-]*\$?$/.test(input) ? input : undefined,
+);
+
+/** `tcp/22` → { protocol: 6, port: 22 }, or undefined. */
+export function parseService(text: string): Service | undefined {
+  const match = /^(tcp|udp)\/(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (match === null || port < 1 || port > 65535) return undefined;
+  return { protocol: match[1] === 'tcp' ? tcp : udp, port };
+}
+
+/** { protocol: 6, port: 22 } → `tcp/22`. */
+export function formatService({ protocol, port }: Service): string {
+  return `${protocol === tcp ? 'tcp' : 'udp'}/${port}`;
+}
+
+const service = leaf('a service such as "tcp/22" or "udp/51820"', input =>
+  typeof input === 'string' ? parseService(input) : undefined,
+);
+
+const network = leaf('an address or a network such as "192.0.2.0/24" or "2001:db8::/32"', input =>
+  typeof input === 'string' ? parseNetwork(input) : undefined,
+);
+
+const argument = leaf('a text', input =>
+  typeof input === 'string' && !input.includes('\0') ? input : undefined,
+);
+
+const isArgv = (argv: string[]): argv is [string, ...string[]] => argv[0]?.startsWith('/') === true;
+
+const command = v.pipe(
+  v.array(argument, 'a list of texts, the program first'),
+  v.check(isArgv, 'a list that begins with the full path of a program'),
+  v.transform(argv => ({ argv: argv as [string, ...string[]] })),
+);
+
+const some = <Item extends v.GenericSchema>(item: Item, expected: string) =>
+  v.pipe(v.array(item, expected), v.nonEmpty(expected));
+
+const second = 1000;
+const hour = 3600 * second;
+
+/** The tables of the file; each key's line is found by its place here. */
+export const tables = {
+  '': v.object({
+    state_directory: v.optional(path, '/var/lib/portknock'),
+    user: v.optional(user, 'portknock'),
+  }),
+  capture: v.object({
+    from: v.optional(path, 'nflog'),
+    group: v.optional(integer(0, 65535), 5),
+  }),
+  port_sequence: v.object({
+    base_port: integer(1, 65280),
+    site_key_file: v.optional(path),
+    skew: v.optional(duration(second, hour), '60s'),
+  }),
+  guard: v.object({
+    always_allow: v.optional(v.array(network, 'a list of networks'), []),
+  }),
+  door: v.object({
+    name,
+    command: integer(0, 0xffffffff),
+    services: v.optional(some(service, 'a list of services such as ["tcp/22"]')),
+    run: v.optional(command),
+    close_run: v.optional(command),
+    open_for: v.optional(duration(100, 24 * hour), '30s'),
+    single_use: v.optional(flag, false),
+    run_as: v.optional(user),
+    time_limit: v.optional(duration(100, 24 * hour), '60s'),
+  }),
+  client: v.object({
+    name,
+    id: v.optional(integer(0, 65535)),
+    key_file: v.optional(path),
+    classic_passphrase_file: v.optional(path),
+    doors: some(name, 'a list of names of doors'),
+    address: v.optional(
+      leaf('"required" or "optional"', input =>
+        input === 'required' || input === 'optional' ? input : undefined,
+      ),
+      'required',
+    ),
+    revoked: v.optional(flag, false),
+  }),
+} as const;
+
+export type TableName = keyof typeof tables;
+export type Table<Name extends TableName> = v.InferOutput<(typeof tables)[Name]>;
+
+/** The address of a knocker given by hand, canonical; undefined where it is none. */
+export const parseSource = parseAddress;

@@ -1,0 +1,124 @@
+/** What `portknockd status` tells: gathered by the monitor, printed by the command. */
+import { formatAddress } from '../net/address.js';
+import { formatDuration } from '../system/duration.js';
+import type { Config } from './config.js';
+import type { Counters } from './counters.js';
+import { listOpenings } from './firewall.js';
+import type { KnockRecord } from './history.js';
+import type { Debt } from './journal.js';
+import { formatService } from './schema.js';
+import { guardedServices } from './table.js';
+
+export interface OpeningStatus {
+  readonly door: string;
+  readonly client: string;
+  readonly source: string;
+  /** `tcp/22`, or `command`. */
+  readonly service: string;
+  readonly single_use: boolean;
+  readonly remaining_seconds: number;
+}
+
+export interface Status {
+  readonly configuration: string;
+  readonly pid: number;
+  readonly listener_pid: number | undefined;
+  readonly started_at: string;
+  readonly guarding: boolean;
+  readonly guarded: readonly string[];
+  readonly openings: readonly OpeningStatus[];
+  readonly last_knocks: readonly (Omit<KnockRecord, 'at'> & { readonly at: string })[];
+  readonly counters: Counters;
+}
+
+export interface StatusSources {
+  readonly config: Config;
+  readonly startedAt: number;
+  readonly listenerPid: number | undefined;
+  readonly guarding: boolean;
+  readonly owed: readonly Debt[];
+  readonly knocks: readonly KnockRecord[];
+  readonly counters: Counters;
+}
+
+/** Asks the kernel what is open now, for it is the one that knows. @throws OperatorError */
+export async function statusOf(sources: StatusSources): Promise<Status> {
+  const inKernel = sources.guarding ? await listOpenings() : [];
+  const services = inKernel.map(({ door, client, source, singleUse, remainingMs, ...service }) => ({
+    door,
+    client,
+    source: formatAddress(source),
+    service: formatService(service),
+    single_use: singleUse,
+    remaining_seconds: Math.round(remainingMs / 1000),
+  }));
+  const commands = sources.owed.map(({ door, client, source, dueAt }) => ({
+    door,
+    client,
+    source,
+    service: 'command',
+    single_use: false,
+    remaining_seconds: Math.max(0, Math.round((dueAt - Date.now()) / 1000)),
+  }));
+  return {
+    configuration: sources.config.file,
+    pid: process.pid,
+    listener_pid: sources.listenerPid,
+    started_at: new Date(sources.startedAt).toISOString(),
+    guarding: sources.guarding,
+    guarded: guardedServices(sources.config),
+    openings: [...services, ...commands],
+    last_knocks: sources.knocks.map(({ at, ...knock }) => ({ at: new Date(at).toISOString(), ...knock })),
+    counters: sources.counters,
+  };
+}
+
+/** The same for a person. */
+export function formatStatus(status: Status): string {
+  const { openings, last_knocks: knocks, counters } = status;
+  const guarded = status.guarding
+    ? status.guarded.join(', ') || 'no service'
+    : 'nothing: the table was removed';
+  const up = formatDuration(Math.floor((Date.now() - Date.parse(status.started_at)) / 1000) * 1000);
+  const counted = Object.entries(counters).filter(
+    ([name, value]) => value > 0 || name === 'seen' || name === 'lost',
+  );
+  return [
+    `portknockd runs as ${status.pid} and ${status.listener_pid} since ${status.started_at} (${up}), ${status.configuration}`,
+    `guards  ${guarded}`,
+    ...section(
+      'open',
+      openings.map(o => [
+        o.door,
+        o.client,
+        o.source,
+        o.service,
+        `${o.remaining_seconds} s${o.single_use ? ', once' : ''}`,
+      ]),
+    ),
+    ...section(
+      'knocks',
+      knocks.map(k => [k.at, k.outcome, k.client ?? '?', k.door ?? '?', k.source]),
+    ),
+    ...section(
+      'counted',
+      counted.map(([name, value]) => [String(value), name]),
+    ),
+    '',
+  ].join('\n');
+}
+
+function section(title: string, rows: readonly (readonly string[])[]): string[] {
+  if (rows.length === 0) return [`${title}  nothing`];
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => row[column]!.length)));
+  return [
+    title,
+    ...rows.map(
+      row =>
+        `  ${row
+          .map((cell, column) => cell.padEnd(widths[column]!))
+          .join('  ')
+          .trimEnd()}`,
+    ),
+  ];
+}

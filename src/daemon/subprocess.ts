@@ -1,0 +1,118 @@
+/**
+ * The monitor's end of the listener: starts it without privileges, hands it its descriptors, reads its frames.
+ */
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { errorCode, OperatorError } from '../system/error.js';
+import type { CaptureSource } from './capture.js';
+import type { Config } from './config.js';
+import { type Counters, counterNames, newCounters } from './counters.js';
+import { type Frame, FrameReader } from './frames.js';
+import type { Instruction } from './listener.js';
+import { unprivileged } from './privileges.js';
+import { siteSettings } from './site.js';
+
+const program = fileURLToPath(new URL('./listener.js', import.meta.url));
+
+export interface ListenerEvents {
+  frame(frame: Frame): void;
+  /** It has ended, or said what it must not. */
+  ended(how: string): void;
+}
+
+export class Subprocess {
+  readonly #child: ChildProcess;
+  readonly #pipe: Socket;
+  readonly #capture: CaptureSource;
+  readonly #counters = newCounters();
+  #waiting: ((counters: Counters) => void)[] = [];
+  #pulse: (() => void) | undefined;
+
+  /** @param ledger descriptor of the ledger's file @throws OperatorError where it cannot be run as that user */
+  constructor(config: Config, capture: CaptureSource, ledger: number, events: ListenerEvents) {
+    this.#capture = capture;
+    const [command, ...args] = unprivileged(config.user, [process.execPath, program], { file: config.file });
+    const stdio: StdioOptions = [
+      capture.input,
+      'inherit',
+      'inherit',
+      'pipe',
+      ledger,
+      capture.nflog ?? 'ignore',
+    ];
+    this.#child = spawn(command, args, { stdio, cwd: '/', env: { LANG: 'C.UTF-8' } });
+    this.#pipe = this.#child.stdio[3] as Socket;
+    // It ends when this is closed; what it still had to say is gone with it.
+    this.#pipe.on('error', () => {});
+    this.#child.on('error', error => events.ended(explainStart(error)));
+    this.#child.on('exit', (code, signal) => events.ended(`ended with ${signal ?? `status ${code}`}`));
+    const reader = new FrameReader();
+    this.#pipe.on('data', (chunk: Buffer) => {
+      reader.push(chunk, frame => {
+        if (frame === undefined) events.ended('said what it must not');
+        else if (!this.#answer(frame)) events.frame(frame);
+      });
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** What it is to recognise from now on; the first time, also the sign to begin. */
+  configure(config: Config): void {
+    this.#say({
+      say: 'settings',
+      capture: this.#capture.nflog === undefined ? 'lines' : 'nflog',
+      site: siteSettings(config),
+    });
+  }
+
+  /** What it has counted since its start. */
+  counters(): Promise<Counters> {
+    return new Promise(resolve => {
+      this.#waiting.push(resolve);
+      this.#say({ say: 'counters' });
+    });
+  }
+
+  /** Calls back once it has answered. */
+  askAlive(answered: () => void): void {
+    this.#pulse = answered;
+    this.#say({ say: 'alive' });
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  #say(instruction: Instruction): void {
+    this.#pipe.write(`${JSON.stringify(instruction)}\n`);
+  }
+
+  /** Whether the frame answers what we asked. */
+  #answer({ kind, code, value }: Frame): boolean {
+    if (kind === 'alive') {
+      this.#pulse?.();
+      return true;
+    }
+    const name = counterNames[code];
+    if (kind === 'counter' && name !== undefined) this.#counters[name] = value;
+    if (kind === 'counted') {
+      for (const resolve of this.#waiting) resolve({ ...this.#counters });
+      this.#waiting = [];
+    }
+    return kind === 'counter' || kind === 'counted';
+  }
+}
+
+function explainStart(error: Error): string {
+  const missing = errorCode(error) === 'ENOENT';
+  return missing ? 'cannot be started: setpriv is not installed (apt install util-linux)' : error.message;
+}
+
+/** What the monitor throws when the listener is gone before it was ready. */
+export function listenerFailed(how: string): OperatorError {
+  return new OperatorError('listener', `the listener ${how}`);
+}

@@ -1,0 +1,137 @@
+/**
+ * The text of the table `inet portknock` for a configuration (DESIGN.md section 3). Loading it is daemon/firewall.ts's.
+ *
+ * Loaded again over itself it swaps all rules at once and leaves the sets of openings as they are.
+ */
+import { orderedWindow } from '../methods/port-sequence/spelling.js';
+import type { Config } from './config.js';
+import { formatService } from './schema.js';
+
+export const tableName = 'portknock';
+
+/** The sets that hold openings, by what an opening is good for and by its address family. */
+export const openingSets = {
+  many: { ipv4: 'open4', ipv6: 'open6' },
+  single: { ipv4: 'once4', ipv6: 'once6' },
+} as const;
+
+/**
+ * One source in a second, and at once, before the kernel keeps it away from the daemon: a knock is 16 SYNs, and many
+ * clients may share one address behind a NAT.
+ */
+const noisyRate = 256;
+const noisyBurst = 1024;
+/** Elements in the set of noisy sources; when it is full, newcomers pass unlimited. */
+const noisySize = 65535;
+
+/** Bytes of a logged packet: IPv6, a chain of extension headers, TCP. */
+const snapLength = 256;
+
+/** To this machine, or to a group it may be in; not what is only passing through. */
+const toUs = 'fib daddr type { local, broadcast, anycast, multicast }';
+
+export function tableText(config: Config): string {
+  const window = config.portSequence && portRange(config.portSequence.basePort);
+  return `table inet ${tableName}
+flush table inet ${tableName}
+table inet ${tableName} {
+${openingSet('open4', 'ipv4_addr', 'timeout')}
+${openingSet('open6', 'ipv6_addr', 'timeout')}
+${openingSet('once4', 'ipv4_addr', 'dynamic,timeout')}
+${openingSet('once6', 'ipv6_addr', 'dynamic,timeout')}
+${noisySet('noisy4', 'ipv4_addr')}
+${noisySet('noisy6', 'ipv6_addr')}
+  chain window {
+    type filter hook prerouting priority raw; policy accept;
+    iif lo accept
+${windowRule(window)}  }
+  chain knock {
+    add @noisy4 { ip saddr limit rate over ${noisyRate}/second burst ${noisyBurst} packets } counter drop
+    add @noisy6 { ip6 saddr limit rate over ${noisyRate}/second burst ${noisyBurst} packets } counter drop
+    counter log group ${config.group} snaplen ${snapLength}
+    drop
+  }
+  chain guard {
+    type filter hook prerouting priority mangle; policy accept;
+    ct state established,related accept
+    iif lo accept
+${allowRules(config)}${closedWindowRule(window)}${doorRule(config)}  }
+  chain door {
+${acceptRule('ip', 'open4')}
+${acceptRule('ip6', 'open6')}
+${acceptOnceRule('ip', 'once4')}
+${acceptOnceRule('ip6', 'once6')}
+    counter drop
+  }
+}
+`;
+}
+
+/** Takes the table away, whether it is there or not. */
+export const noTableText = `table inet ${tableName}\ndelete table inet ${tableName}\n`;
+
+/** Takes the table away and puts it back empty of openings: for a table whose sets are of another version. */
+export function freshTableText(config: Config): string {
+  return noTableText + tableText(config);
+}
+
+/** The services that knocking guards, each once, as `tcp/22`, in order. */
+export function guardedServices(config: Config): string[] {
+  const services = config.doors.flatMap(door => (door.kind === 'services' ? door.services : []));
+  return [...new Set(services.map(formatService))].sort();
+}
+
+function portRange(basePort: number): string {
+  return `${basePort}-${basePort + orderedWindow - 1}`;
+}
+
+function openingSet(name: string, address: string, flags: string): string {
+  return `  set ${name} {
+    type ${address} . inet_proto . inet_service
+    size 65535
+    flags ${flags}
+  }`;
+}
+
+function noisySet(name: string, address: string): string {
+  return `  set ${name} {
+    type ${address}
+    size ${noisySize}
+    flags dynamic,timeout
+    timeout 1m
+  }`;
+}
+
+function windowRule(window: string | undefined): string {
+  if (window === undefined) return '';
+  return `    tcp dport ${window} tcp flags & (fin|syn|rst|ack) == syn ${toUs} jump knock\n`;
+}
+
+/** What is no SYN would be answered with a reset, and show the window to a scanner. */
+function closedWindowRule(window: string | undefined): string {
+  return window === undefined ? '' : `    tcp dport ${window} ${toUs} drop\n`;
+}
+
+function allowRules({ alwaysAllow }: Config): string {
+  const rule = (family: 4 | 6, keyword: string) => {
+    const networks = alwaysAllow.filter(network => network.family === family).map(({ text }) => text);
+    return networks.length === 0 ? '' : `    ${keyword} saddr { ${networks.join(', ')} } accept\n`;
+  };
+  return rule(4, 'ip') + rule(6, 'ip6');
+}
+
+function doorRule(config: Config): string {
+  const services = guardedServices(config).map(service => service.replace('/', ' . '));
+  if (services.length === 0) return '';
+  return `    ${toUs} meta l4proto . th dport { ${services.join(', ')} } jump door\n`;
+}
+
+function acceptRule(family: 'ip' | 'ip6', set: string): string {
+  return `    ${family} saddr . meta l4proto . th dport @${set} accept`;
+}
+
+/** The rule that lets the one connection in takes the permission away in the same step. */
+function acceptOnceRule(family: 'ip' | 'ip6', set: string): string {
+  const key = `${family} saddr . meta l4proto . th dport`;
+  return `    ${key} @${set} delete @${set} { ${key} } accept`;
+}

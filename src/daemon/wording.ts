@@ -1,0 +1,45 @@
+/** What the monitor says in its log, where it takes more than a word. */
+import { formatDuration } from '../system/duration.js';
+import type { Config, Door } from './config.js';
+import { formatService } from './schema.js';
+
+/** One line of what a configuration comes to. */
+export function summary({ doors, clients, portSequence, capture }: Config): string {
+  const where =
+    capture.from === 'nflog'
+      ? `NFLOG group ${capture.group}`
+      : capture.from === 'stdin'
+        ? 'standard input'
+        : capture.path;
+  const window = portSequence === undefined ? '' : `, window from port ${portSequence.basePort}`;
+  return `${count(doors.length, 'door')}, ${count(clients.length, 'client')}, knocks from ${where}${window}`;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+/** What opening a door does, and for how long. */
+export function describeAction(door: Door): string {
+  const span = ` for ${formatDuration(door.openForMs)}`;
+  if (door.kind === 'services') return door.services.map(formatService).join(', ') + span;
+  return `${door.run.argv[0]}${door.closeRun === undefined ? '' : span}`;
+}
+
+/** For so many clients no entry of the ledger is sound. */
+export function damagedLedger(clients: number): string {
+  return `the ledger is damaged for ${count(clients, 'client')}, whose knocks are refused as replayed; give them new ids, or remove the ledger once no knock is younger than the skew`;
+}
+
+/** What may be behind a refusal, for whoever reads the log. */
+export function explain(reason: string, behindMs: number): string {
+  if (reason === 'stale') {
+    const span = formatDuration(Math.abs(behindMs));
+    return `: its clock is ${span} ${behindMs > 0 ? 'behind' : 'ahead of'} ours, or it is an old knock`;
+  }
+  if (reason === 'bad-tag') return ': a wrong key, or an address that NAT has changed';
+  if (reason === 'wrong-address')
+    return ': it does not know its address (NAT?); set address = "optional" to allow that';
+  if (reason === 'not-recorded') return ': the ledger cannot be written (disk full or read-only?)';
+  return '';
+}

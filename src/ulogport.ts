@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+/**
+ * ulogport: reads an NFLOG group and writes a line of firewall hit for each packet (PROTOCOL.md section 2).
+ *
+ * The tap of Kroon's portknock, for whoever reads such lines: `ulogport --group 5 | portknockd run --capture stdin`.
+ * It decides nothing: every TCP packet of the group is a line.
+ */
+import { writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { SystemError } from './net/libc.js';
+import { formatHit } from './net/lines.js';
+import { nflogHint, openNflog, readNflog } from './net/nflog.js';
+import { decodePacket, newPacket, tcp } from './net/packet.js';
+import { integerArgument, readCommandLine } from './system/command-line.js';
+import { errorCode, OperatorError, report } from './system/error.js';
+
+const help = `usage: ulogport [--group N]
+
+Reads an NFLOG group and writes "destination_port source_address" for each TCP
+packet of it, until its reader goes away. Needs CAP_NET_ADMIN.
+
+  -g, --group N    the group that the firewall logs to, 0 to 65535 (5)
+  -h, --help    -V, --version
+
+portknockd reads these lines: ulogport --group 5 | portknockd run --capture stdin
+`;
+
+function main(argv: readonly string[]): void {
+  const { input, options } = readCommandLine(argv, {
+    group: { kind: 'text', short: 'g' },
+    help: { kind: 'flag', short: 'h' },
+    version: { kind: 'flag', short: 'V' },
+  });
+  if (options.help) return write(help);
+  if (options.version) {
+    const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+    return write(`ulogport ${version}\n`);
+  }
+  if (input.length > 0) throw new OperatorError('usage', `expected no arguments, got "${input.join(' ')}"`);
+  copyHits(integerArgument('--group', options.group ?? '5', 0, 65535));
+}
+
+function copyHits(group: number): void {
+  const packet = newPacket();
+  let lines = '';
+  readNflog(openGroup(group), {
+    packet: bytes => {
+      if (decodePacket(bytes, packet) && packet.protocol === tcp)
+        lines += formatHit(packet.port, packet.source);
+    },
+    lost: count => process.stderr.write(`ulogport: warning: ${count} packets were lost\n`),
+    batch: () => {
+      if (lines !== '') write(lines);
+      lines = '';
+    },
+  });
+}
+
+function openGroup(group: number): number {
+  try {
+    return openNflog(group);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw new OperatorError('no-nflog', `cannot read NFLOG group ${group}: ${error.code}`, {
+      hint: nflogHint(error),
+    });
+  }
+}
+
+/** At once and in order, also when the reader is slow: what it does not take in time the kernel drops, and counts. */
+function write(text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(1, bytes, at);
+    } catch (error) {
+      if (errorCode(error) === 'EPIPE') process.exit(0);
+      if (errorCode(error) !== 'EAGAIN') throw error;
+    }
+  }
+}
+
+try {
+  main(process.argv.slice(2));
+} catch (error) {
+  process.exit(report('ulogport', error));
+}
