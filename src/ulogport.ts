@@ -31,13 +31,15 @@ function main(argv: readonly string[]): void {
     help: { kind: 'flag', short: 'h' },
     version: { kind: 'flag', short: 'V' },
   });
-  if (options.help) return write(help);
-  if (options.version) {
-    const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
-    return write(`ulogport ${version}\n`);
-  }
-  if (input.length > 0) throw new OperatorError('usage', `expected no arguments, got "${input.join(' ')}"`);
-  copyHits(integerArgument('--group', options.group ?? '5', 0, 65535));
+  if (options.help) write(help);
+  else if (options.version) write(`ulogport ${version()}\n`);
+  else if (input.length > 0)
+    throw new OperatorError('usage', `expected no arguments, got "${input.join(' ')}"`);
+  else copyHits(integerArgument('--group', options.group ?? '5', 0, 65535));
+}
+
+function version(): string {
+  return (createRequire(import.meta.url)('../../package.json') as { version: string }).version;
 }
 
 function copyHits(group: number): void {

@@ -140,10 +140,7 @@ export class Monitor {
 
   /** @returns whether it is open now; the log says why not */
   async #openDoor(door: Door, source: Uint8Array, client: string, at: number): Promise<boolean> {
-    const span = formatDuration(door.openForMs);
-    const what =
-      door.kind === 'services' ? door.services.map(formatService).join(', ') : (door.run.argv[0] ?? '');
-    const who = `${door.name} for ${client} from ${formatAddress(source)}`;
+    const who = `${door.name} for ${client === byHand ? '(by hand)' : client} from ${formatAddress(source)}`;
     try {
       if (!isUnicast(source)) throw new OperatorError('bad-source', 'its source is no host');
       let outcome = 'opened';
@@ -151,7 +148,15 @@ export class Monitor {
       else if (this.#guard === undefined)
         throw new OperatorError('no-guard', 'no table is kept; restart portknockd');
       else await this.#guard.open(door, source, client);
-      this.#note(at, source, door.name, client, outcome, 'info', `${outcome} ${who}: ${what}`);
+      this.#note(
+        at,
+        source,
+        door.name,
+        client,
+        outcome,
+        'info',
+        `${outcome} ${who}: ${describeAction(door)}`,
+      );
       return true;
     } catch (error) {
       const text = `cannot open ${who}: ${messageOf(error)}`;
