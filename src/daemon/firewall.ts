@@ -10,6 +10,7 @@ import { type Endpoint, SetElements } from '../net/nftables.js';
 import { tcp, udp } from '../net/packet.js';
 import { errorCode, OperatorError } from '../system/error.js';
 import type { Config } from './config.js';
+import { liveSessionsText } from './sessions.js';
 import { freshTableText, noTableText, openingSets, tableName, tableText } from './table.js';
 
 /** One element of the kernel's sets. */
@@ -22,12 +23,13 @@ export interface Opening extends Endpoint {
 
 /** Puts the configuration's table in the kernel; openings that are there stay. @throws OperatorError */
 export async function installTable(config: Config): Promise<void> {
+  const isFirst = (await listTable()) === undefined;
   try {
-    await nft(['-f', '-'], tableText(config));
+    await nft(['-f', '-'], tableText(config) + (isFirst ? liveSessionsText(config) : ''));
   } catch (error) {
     if (!(error instanceof OperatorError) || error.code !== 'nft-failed') throw error;
     // Sets of another version of ours cannot be changed, only made anew.
-    await nft(['-f', '-'], freshTableText(config));
+    await nft(['-f', '-'], freshTableText(config) + liveSessionsText(config));
   }
 }
 

@@ -62,6 +62,7 @@ export class Guard {
     for (const { remainingMs, ...opening } of await listOpenings()) {
       this.#remember({ ...opening, until: now + remainingMs });
     }
+    this.closeForbidden();
     this.#watch();
   }
 
@@ -76,6 +77,12 @@ export class Guard {
     this.#config = config;
     this.#keeping = true;
     this.#loaded = await listTable();
+  }
+
+  /** Keeps another configuration's table from now on, if any is kept. @throws OperatorError, and all stays as it was */
+  async adopt(config: Config): Promise<void> {
+    if (this.#keeping) await this.load(config);
+    this.#config = config;
   }
 
   /** Takes the table away and leaves it away, until the next `load`. @throws OperatorError */
@@ -113,8 +120,8 @@ export class Guard {
   /** Closes what the configuration no longer allows. */
   closeForbidden(): void {
     for (const [key, opening] of this.#known) {
-      if (opening.client === byHand || typeof mayUse(this.#config, opening.client, opening.door) === 'object')
-        continue;
+      const isOurs = opening.client !== '' && opening.client !== byHand;
+      if (!isOurs || typeof mayUse(this.#config, opening.client, opening.door) === 'object') continue;
       this.#openings.remove([opening]);
       this.#known.delete(key);
       this.#log.info(fields(opening), `closed ${describe(opening)}: no longer allowed`);

@@ -56,9 +56,10 @@ class Listener {
       rest = lines.pop() ?? '';
       for (const line of lines) this.#obey(JSON.parse(line) as Instruction);
     });
-    // Without a monitor nothing can open: there is nothing left to do.
-    this.#monitor.on('error', () => process.exit(1));
-    this.#monitor.on('close', () => process.exit(1));
+    this.#monitor.on('error', monitorEnded);
+    this.#monitor.on('close', monitorEnded);
+    // What setpriv has asked the kernel to send when our parent ends.
+    process.on('SIGTERM', monitorEnded);
   }
 
   #obey(instruction: Instruction): void {
@@ -159,6 +160,14 @@ class Listener {
     );
     this.#monitor.write(Buffer.concat([...frames, encodeFrame('counted')]));
   }
+}
+
+/** Without a monitor nothing can open: there is nothing left to do. */
+function monitorEnded(): never {
+  process.stderr.write(
+    'portknockd: error: the monitor has ended; the listener ends too, what is guarded stays shut\n',
+  );
+  process.exit(1);
 }
 
 /** The claim of DESIGN.md section 4, checked by the process that it is about. */

@@ -233,7 +233,7 @@ export class Monitor {
     try {
       const config = this.#adjust(readConfig(this.#config.file));
       requireSamePlace(this.#config, config);
-      await this.#guard?.load(config);
+      await this.#guard?.adopt(config);
       this.#config = config;
       this.#listener.configure(config);
       this.#guard?.closeForbidden();

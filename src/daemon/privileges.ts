@@ -52,7 +52,7 @@ export function unprivileged(user: string, command: readonly string[], place: Pl
     '--inh-caps=-all',
     '--ambient-caps=-all',
     '--no-new-privs',
-    '--pdeathsig=KILL',
+    '--pdeathsig=TERM',
     '--',
     ...command,
   ];

@@ -15,6 +15,9 @@ export const openingSets = {
   single: { ipv4: 'once4', ipv6: 'once6' },
 } as const;
 
+/** The sets of connections that were there before the table (daemon/sessions.ts). */
+export const liveSets = { ipv4: 'live4', ipv6: 'live6' } as const;
+
 /**
  * One source in a second, and at once, before the kernel keeps it away from the daemon: a knock is 16 SYNs, and many
  * clients may share one address behind a NAT.
@@ -39,6 +42,8 @@ ${openingSet('open4', 'ipv4_addr', 'timeout')}
 ${openingSet('open6', 'ipv6_addr', 'timeout')}
 ${openingSet('once4', 'ipv4_addr', 'dynamic,timeout')}
 ${openingSet('once6', 'ipv6_addr', 'dynamic,timeout')}
+${liveSet(liveSets.ipv4, 'ipv4_addr')}
+${liveSet(liveSets.ipv6, 'ipv6_addr')}
 ${noisySet('noisy4', 'ipv4_addr')}
 ${noisySet('noisy6', 'ipv6_addr')}
   chain window {
@@ -55,6 +60,8 @@ ${windowRule(window)}  }
     type filter hook prerouting priority mangle; policy accept;
     ct state established,related accept
     iif lo accept
+    tcp flags & syn == 0 ip saddr . tcp sport . tcp dport @${liveSets.ipv4} accept
+    tcp flags & syn == 0 ip6 saddr . tcp sport . tcp dport @${liveSets.ipv6} accept
 ${allowRules(config)}${closedWindowRule(window)}${doorRule(config)}  }
   chain door {
 ${acceptRule('ip', 'open4')}
@@ -90,6 +97,14 @@ function openingSet(name: string, address: string, flags: string): string {
     type ${address} . inet_proto . inet_service
     size 65535
     flags ${flags}
+  }`;
+}
+
+function liveSet(name: string, address: string): string {
+  return `  set ${name} {
+    type ${address} . inet_service . inet_service
+    size 65535
+    flags timeout
   }`;
 }
 
