@@ -33,6 +33,8 @@ export function parseNetwork(text: string): { readonly family: 4 | 6; readonly t
   const address = parseAddress(host);
   if (address === undefined || rest.length > 0) return undefined;
   const family = isIP(host) === 4 ? 4 : 6;
+  // Their packets are IPv4: as an IPv6 network it would match nothing.
+  if (family === 6 && isIPv4Mapped(address)) return undefined;
   const bits = family === 4 ? 32 : 128;
   if (length === undefined) return { family, text: `${formatAddress(address)}/${bits}` };
   if (!/^\d{1,3}$/.test(length) || Number(length) > bits) return undefined;

@@ -37,11 +37,23 @@ export function readCommandLine<const Table extends OptionTable>(
   for (const [name, { kind }] of Object.entries(table)) {
     const value = flags[name];
     if (kind === 'text' && value === '') throw new OperatorError('usage', `${dashed(name)} needs a value`);
+    if (kind === 'texts' && lacksValue(argv, dashed(name)))
+      throw new OperatorError('usage', `${dashed(name)} needs a value`);
     options[name] = kind === 'flag' ? value === true : value;
   }
-  const unknown = Object.keys(flags).find(name => !(name in table));
+  const unknown = Object.keys(flags).find(name => !Object.hasOwn(table, name));
   if (unknown !== undefined) throw unknownOption(unknown, Object.keys(table));
   return { input, options: options as Options<Table> };
+}
+
+/** Of an option that may be repeated meow does not say that it came without a value. */
+function lacksValue(argv: readonly string[], option: string): boolean {
+  const end = argv.indexOf('--');
+  const args = end < 0 ? argv : argv.slice(0, end);
+  return args.some((argument, at) => {
+    const next = args[at + 1];
+    return argument === `${option}=` || (argument === option && (next === undefined || /^-./.test(next)));
+  });
 }
 
 function parse(argv: readonly string[], table: OptionTable) {
@@ -67,7 +79,13 @@ function parse(argv: readonly string[], table: OptionTable) {
     }) as { input: string[]; flags: Record<string, unknown> };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new OperatorError('usage', message.replace(/\.$/, '').replace(/^The flag/, 'option'));
+    // meow calls options by their keys.
+    const option = (_text: string, name: string) => dashed(name);
+    const mended = message
+      .replace(/\.$/, '')
+      .replace(/^The flag/, 'option')
+      .replace(/--(\w+)/, option);
+    throw new OperatorError('usage', mended);
   }
 }
 

@@ -19,6 +19,18 @@ export function formatDuration(ms: number): string {
   return ms > 10_000 ? `${Math.round(ms / 1000)}s` : `${Math.round(ms)}ms`;
 }
 
+/** A span for people, to two digits or so: 600123 → "10m". */
+export function roughly(ms: number): string {
+  const scale = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1000],
+  ] as const;
+  const [unit, length] = scale.find(([, length]) => ms >= 2 * length) ?? ['ms', 1];
+  return `${Math.round(ms / length)}${unit}`;
+}
+
 /** A duration from the command line, in milliseconds. @throws OperatorError `usage` */
 export function durationArgument(name: string, text: string): number {
   const ms = parseDuration(text);

@@ -25,7 +25,8 @@ export function readPassphraseFile(path: string, place: Place = {}): string {
   throw new OperatorError('bad-passphrase', `${path}: expected one line with the passphrase`, place);
 }
 
-function readSecretFile(path: string, place: Place): string {
+/** The text of a file that its owner alone can read. @throws OperatorError, `no-secret` where there is none */
+export function readSecretFile(path: string, place: Place = {}, longest = longestSecret): string {
   let fd: number;
   try {
     fd = openSync(path, 'r');
@@ -36,7 +37,7 @@ function readSecretFile(path: string, place: Place): string {
     // Of the open file, so that what is checked is what is read.
     const stat = fstatSync(fd);
     requirePrivate(path, stat, place);
-    if (!stat.isFile() || stat.size > longestSecret) {
+    if (!stat.isFile() || stat.size > longest) {
       throw new OperatorError('bad-secret', `${path}: not a file with a secret`, place);
     }
     return readFileSync(fd, 'utf8');

@@ -77,28 +77,37 @@ export class PortSequence {
     if (packet.protocol !== tcp || !synOnly(packet.flags)) return undefined;
     const offset = orderedOffset(packet.port, this.site.basePort);
     if (offset < 0 || !this.#sequences.add(packet, offset, this.#block)) return undefined;
-    const verdict = this.#judgeSealed(packet) ?? this.#judgeClassic(packet);
-    if (verdict === undefined) this.noise++;
-    else this.#sequences.clear();
-    return verdict;
+    const claim = this.site.cipher && unseal(this.site.cipher, this.#block);
+    const fresh = claim !== undefined && Math.abs(packet.at - claim.time) <= this.site.skewMs;
+    const verdict = fresh ? this.#judgeSealed(packet, claim) : this.#judgeClassic(packet);
+    if (verdict !== undefined) {
+      this.#sequences.clear();
+      return verdict;
+    }
+    // Any 16 SYNs decrypt to something. Without a fresh time it may still have been meant; what is held stays held.
+    const old = claim && this.#judgeOld(packet, claim);
+    if (old === undefined) this.noise++;
+    return old;
   }
 
-  #judgeSealed(packet: Packet): Verdict {
-    const { cipher, clients, doors, skewMs } = this.site;
-    if (cipher === undefined) return undefined;
-    const claim = unseal(cipher, this.#block);
-    const client = clients.get(claim.clientId);
-    const door = doors.get(claim.commandId);
-    const fresh = Math.abs(packet.at - claim.time) <= skewMs;
-    // Any 16 SYNs decrypt to something. Only a fresh time, or a client and a door that exist, tell a knock from noise.
-    if (!fresh && (client === undefined || door === undefined)) return undefined;
-    const refuse = (reason: Reason) => refusal(packet, reason, door, client?.name, packet.at - claim.time);
+  #judgeSealed(packet: Packet, claim: Claim): Verdict {
+    const client = this.site.clients.get(claim.clientId);
+    const door = this.site.doors.get(claim.commandId);
+    const refuse = (reason: Reason) => refusal(packet, reason, door, client?.name);
     if (client === undefined) return refuse('unknown-client');
     if (door === undefined) return refuse('unknown-command');
     if (!client.doors.has(door)) return refuse('not-allowed');
-    if (!fresh) return refuse('stale');
     if (claim.time <= this.#lastAccepted(client.id)) return refuse('replayed');
     return this.#authenticate(packet, claim, client, door) ?? refuse(this.#whyNoTag(claim, client));
+  }
+
+  /** A block whose time is not fresh is called a knock only where its client and its door exist. */
+  #judgeOld(packet: Packet, claim: Claim): Verdict {
+    const client = this.site.clients.get(claim.clientId);
+    const door = this.site.doors.get(claim.commandId);
+    if (client === undefined || door === undefined) return undefined;
+    if (!client.doors.has(door)) return refusal(packet, 'not-allowed', door, client.name);
+    return refusal(packet, 'stale', door, client.name, packet.at - claim.time);
   }
 
   #authenticate(packet: Packet, claim: Claim, client: SealedClient, door: string): Verdict {
@@ -145,7 +154,6 @@ function refusal(
   behindMs?: number,
 ): Refusal {
   const source = Uint8Array.from(packet.source);
-  const isStale = reason === 'stale';
   return {
     outcome: 'refused',
     method,
@@ -154,6 +162,6 @@ function refusal(
     client,
     source,
     at: packet.at,
-    behindMs: isStale ? behindMs : undefined,
+    behindMs,
   };
 }
