@@ -1,0 +1,281 @@
+/** That the units in examples/systemd are sound, and that the daemon does its work in the sandbox they describe. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  capabilities,
+  commandOf,
+  Notifications,
+  only,
+  programPath,
+  readOnly,
+  readUnit,
+  type Unit,
+  unitFolder,
+} from './example-unit.js';
+import { Daemon, type DaemonSettings } from './harness/daemon.js';
+import { eventually } from './harness/eventually.js';
+import { temporaryFolder } from './harness/folder.js';
+import { hasManyUsers, missing, notIsolated } from './harness/isolation.js';
+import { Network } from './harness/network.js';
+import type { Program } from './harness/program.js';
+
+const daemonUnit = readUnit('portknockd.service');
+const firewallUnit = readUnit('portknockd-firewall.service');
+const units = ['portknockd.service', 'portknockd-firewall.service'];
+
+/** In a mount namespace that is ours alone and where root is root, the whole of the sandbox can be built. */
+const sandbox = process.env['PORTKNOCK_ISOLATED'] === 'root' ? readOnly : [];
+
+describe('read by systemd', { skip: missing('systemd-analyze') }, () => {
+  test('the units have no mistake', t => {
+    const folder = copyUnits(t);
+    const paths = units.map(unit => join(folder, unit));
+    const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...paths], {
+      encoding: 'utf8',
+    });
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+  });
+
+  for (const unit of units) {
+    test(`${unit} is exposed to little`, t => {
+      const args = ['security', '--offline=true', '--threshold=25', join(copyUnits(t), unit)];
+      const { status, stdout, stderr } = spawnSync('systemd-analyze', args, { encoding: 'utf8' });
+      assert.equal(status, 0, stdout + stderr);
+    });
+  }
+});
+
+test('systemd makes the user', { skip: missing('systemd-sysusers') }, t => {
+  const root = temporaryFolder(t, 'root');
+  mkdirSync(join(root, 'etc'));
+  execFileSync('systemd-sysusers', [`--root=${root}`, join(unitFolder, 'sysusers.d/portknock.conf')], {
+    stdio: 'pipe',
+  });
+  assert.match(readFileSync(join(root, 'etc/passwd'), 'utf8'), /^portknock:x:\d+:\d+:/m);
+});
+
+describe('in the sandbox', { skip: missing('setpriv') }, () => {
+  test('the table is there before the daemon is', async t => {
+    const { server, client, daemon } = await site(t);
+    const argv = [...capabilities(firewallUnit), ...commandOf(firewallUnit, daemon.configFile)];
+    await server.namespace.exec(sandbox[0] ?? 'env', [...sandbox.slice(1), ...argv]);
+    assert.equal(await client.portState(server.ipv4, 22), 'silent');
+    assert.equal(await client.portState(server.ipv6, 22), 'silent');
+  });
+
+  for (const family of ['ipv4', 'ipv6'] as const) {
+    test(`a knock opens a port over ${family}`, async t => {
+      const { server, client, daemon } = await site(t);
+      const { program } = await start(t, daemon, daemonUnit);
+      await program.line(/ready/);
+      assert.equal(await client.portState(server[family], 22), 'silent');
+      const knock = daemon.knock(client, ['--wait', '22'], { address: server[family] });
+      assert.equal((await knock.end()).status, 0, knock.output);
+      assert.equal(await client.portState(server[family], 22), 'open');
+      assert.deepEqual(await program.stop(), { status: 0, signal: null });
+    });
+  }
+
+  test('the listener has nothing left', async t => {
+    const { daemon } = await site(t);
+    const { program } = await start(t, daemon, daemonUnit);
+    await program.line(/ready/);
+    const status = readFileSync(`/proc/${await listenerOf(program)}/status`, 'utf8');
+    const capable = Array.from(status.matchAll(/^(Cap\w+):\s*(\w+)$/gm), match => match.slice(1, 3));
+    assert.deepEqual(new Set(capable.map(([, set]) => set)), new Set(['0000000000000000']), status);
+    assert.match(status, /^NoNewPrivs:\s*1$/m);
+  });
+
+  test('a command of another user is ended at its time limit', { skip: oneUser() }, async t => {
+    const { client, daemon } = await site(t, {
+      doors: [{ name: 'slow', command: 1, run: ['/bin/sleep', '60'], run_as: 'nobody', time_limit: '200ms' }],
+    });
+    const { program } = await start(t, daemon, daemonUnit);
+    await program.line(/ready/);
+    await daemon.knock(client).end();
+    await program.line(/took longer than its time limit \(200 ms\) and was ended/);
+  });
+});
+
+function oneUser(): string | false {
+  return missing('setpriv') || (!hasManyUsers() && 'there is one user only');
+}
+
+/** What is taken out of the unit's capabilities, and what the daemon then says. */
+for (const [capability, pattern] of [
+  ['CAP_NET_ADMIN', /cannot read NFLOG group 5: EPERM/],
+  ['CAP_SETUID', /the listener ended with status/],
+  ['CAP_SETGID', /the listener ended with status/],
+] as const) {
+  test(`it does not start without ${capability}`, { skip: oneUser() }, async t => {
+    const { daemon } = await site(t);
+    const { program } = await start(t, daemon, without(daemonUnit, capability));
+    await program.line(pattern);
+    assert.equal((await program.end()).status, 1);
+  });
+}
+
+test('CAP_SETPCAP empties the bounding set of the listener', { skip: oneUser() }, async t => {
+  const { daemon } = await site(t);
+  const { program } = await start(t, daemon, without(daemonUnit, 'CAP_SETPCAP'));
+  await program.line(/ready/);
+  const status = readFileSync(`/proc/${await listenerOf(program)}/status`, 'utf8');
+  assert.doesNotMatch(status, /^CapBnd:\s*0+$/m);
+});
+
+describe('told to the service manager', { skip: notIsolated }, () => {
+  test('ready, reloading and ready again, stopping', async t => {
+    const { daemon } = await site(t);
+    const { program, notifications } = await start(t, daemon, daemonUnit);
+    await program.line(/ready/);
+    assert.deepEqual(words(notifications), ['READY=1']);
+    program.signal('SIGHUP');
+    await program.line(/reloaded/);
+    await eventually('it is ready again', () => words(notifications).length === 3);
+    assert.deepEqual(words(notifications), ['READY=1', 'RELOADING=1', 'READY=1']);
+    assert.match(notifications.all[1]!, /^MONOTONIC_USEC=\d+$/m);
+    await program.stop();
+    assert.deepEqual(words(notifications), ['READY=1', 'RELOADING=1', 'READY=1', 'STOPPING=1']);
+  });
+
+  test('alive, for as long as both processes are', async t => {
+    const { daemon } = await site(t);
+    const { program, notifications } = await start(t, daemon, daemonUnit, { WATCHDOG_USEC: '150000' });
+    await program.line(/ready/);
+    const beats = () => notifications.all.filter(message => message === 'WATCHDOG=1').length;
+    await eventually('it beats', () => beats() >= 5);
+    const listener = await listenerOf(program);
+    process.kill(listener, 'SIGSTOP');
+    await sleep(100);
+    const before = beats();
+    await sleep(500);
+    assert.equal(beats(), before);
+    process.kill(listener, 'SIGCONT');
+    await eventually('it beats again', () => beats() > before);
+  });
+});
+
+test('its system calls are those that the units allow', { skip: noStrace() }, async t => {
+  const { client, daemon } = await site(t, {
+    doors: [
+      { name: 'ssh', command: 1, services: ['tcp/22'], open_for: '1s' },
+      { name: 'run', command: 2, run: ['/bin/true'], close_run: ['/bin/true'], open_for: '1s' },
+    ],
+  });
+  const trace = join(daemon.folder, 'trace');
+  const tracer = ['strace', '--follow-forks', '--quiet=all', '--signal=none', '--output', trace];
+  const { program } = await start(t, daemon, daemonUnit, {}, tracer);
+  await program.line(/ready/, 60_000);
+  await daemon.knock(client).end();
+  await program.line(/opened ssh/, 30_000);
+  await daemon.knock(client, [], { command: 2 }).end();
+  await program.line(/closed run/, 30_000);
+  // The tracer keeps its signals to itself.
+  process.kill(await monitorOf(program), 'SIGTERM');
+  await program.end(30_000);
+  const used = new Set(Array.from(readFileSync(trace, 'utf8').matchAll(/^\d+\s+(\w+)\(/gm), m => m[1]!));
+  assert.ok(used.has('sendto') && used.has('setresuid') && used.has('execve'), [...used].join(' '));
+  const allowed = allowedCalls(daemonUnit);
+  assert.deepEqual(
+    [...used].filter(call => !allowed.has(call)),
+    [],
+  );
+});
+
+function noStrace(): string | false {
+  return missing('strace', 'systemd-analyze');
+}
+
+/** The names in a unit's SystemCallFilter: groups that systemd knows, those after "~" taken out. */
+function allowedCalls(unit: Unit): Set<string> {
+  const calls = new Set<string>();
+  for (const line of unit.get('SystemCallFilter') ?? []) {
+    const groups = line.replace('~', '').split(' ');
+    const names = groups.flatMap(group => callsOf(group));
+    for (const name of names) line.startsWith('~') ? calls.delete(name) : calls.add(name);
+  }
+  return calls;
+}
+
+function callsOf(group: string): string[] {
+  if (!group.startsWith('@')) return [group];
+  const text = execFileSync('systemd-analyze', ['syscall-filter', group], { encoding: 'utf8' });
+  const names = text.split('\n').map(line => line.trim());
+  return names.slice(1).flatMap(name => (/^[#]/.test(name) || name === '' ? [] : callsOf(name)));
+}
+
+async function site(t: TestContext, settings: DaemonSettings = {}) {
+  const network = await Network.create(t);
+  const client = await network.addClient();
+  await network.server.serve(22, 'in');
+  return { server: network.server, client, daemon: new Daemon(t, network.server, settings) };
+}
+
+/** Starts what a unit starts, in its sandbox, with a service manager that listens. */
+async function start(
+  t: TestContext,
+  daemon: Daemon,
+  unit: Unit,
+  env: Readonly<Record<string, string>> = {},
+  tracer: readonly string[] = [],
+) {
+  const notifications = new Notifications(t, daemon.folder);
+  const [command = '', ...argv] = [
+    ...sandbox,
+    ...tracer,
+    ...capabilities(unit),
+    ...commandOf(unit, daemon.configFile),
+  ];
+  const options = { env: { NOTIFY_SOCKET: notifications.path, ...env } };
+  return { program: daemon.host.namespace.start(command, argv, options), notifications };
+}
+
+function without(unit: Unit, capability: string): Unit {
+  const set = only(unit, 'CapabilityBoundingSet').split(' ');
+  assert.ok(set.includes(capability));
+  const rest = set.filter(name => name !== capability);
+  return new Map([...unit, ['CapabilityBoundingSet', [rest.join(' ')]]]);
+}
+
+function words(notifications: Notifications): string[] {
+  return notifications.all.map(message => message.split('\n')[0]!);
+}
+
+/** The process of a command that was started by another: the first child whose command line has this in it. */
+function childOf(pid: number, part: string): number | undefined {
+  for (const name of readdirSync('/proc').filter(name => /^\d+$/.test(name))) {
+    try {
+      const parent = /^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${name}/status`, 'utf8'))?.[1];
+      const command = readFileSync(`/proc/${name}/cmdline`, 'utf8');
+      if (Number(parent) === pid && command.includes(part)) return Number(name);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return undefined;
+}
+
+async function listenerOf(program: Program): Promise<number> {
+  return eventually('there is a listener', () => childOf(program.pid, 'daemon/listener.js'));
+}
+
+async function monitorOf(tracer: Program): Promise<number> {
+  return eventually('there is a monitor', () => childOf(tracer.pid, 'daemon/main.js'));
+}
+
+/** The units, with a program in them that is there. */
+function copyUnits(t: TestContext): string {
+  const folder = temporaryFolder(t, 'units');
+  const program = join(folder, 'portknockd');
+  copyFileSync('/bin/true', program);
+  for (const unit of units) {
+    const text = readFileSync(join(unitFolder, unit), 'utf8');
+    writeFileSync(join(folder, unit), text.replaceAll(programPath, program));
+  }
+  return folder;
+}

@@ -1,0 +1,221 @@
+/** What administrators and accidents do to a running daemon, and what of it must not matter. */
+import assert from 'node:assert/strict';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Daemon } from './harness/daemon.js';
+import { eventually } from './harness/eventually.js';
+import { notIsolated } from './harness/isolation.js';
+import { Network } from './harness/network.js';
+import type { Program, Scope } from './harness/program.js';
+
+const greeting = 'hello from inside';
+
+async function guarded(scope: Scope, openFor = '30s') {
+  const network = await Network.create(scope);
+  const client = await network.addClient();
+  await network.server.serve(22, greeting);
+  const doors = [{ name: 'ssh', command: 1, services: ['tcp/22'], open_for: openFor }];
+  const daemon = await Daemon.start(scope, network.server, { doors });
+  const isOpen = async () => (await client.greeting(network.server.ipv4, 22)) === greeting;
+  return { network, server: network.server, client, daemon, isOpen };
+}
+
+async function succeeds(program: Program): Promise<Program> {
+  const { status } = await program.end();
+  assert.equal(status, 0, program.output);
+  return program;
+}
+
+async function fails(program: Program, message: RegExp): Promise<void> {
+  const { status } = await program.end();
+  assert.notEqual(status, 0, program.output);
+  assert.match(program.stderr, message);
+}
+
+describe('a running daemon', { skip: notIsolated }, () => {
+  test('puts table and openings back after somebody flushed the ruleset', async t => {
+    const { server, client, daemon, isOpen } = await guarded(t);
+    await succeeds(daemon.knock(client));
+    await eventually('open', isOpen);
+    await server.namespace.nft('flush ruleset');
+    await daemon.program?.line(/putting it back/);
+    await eventually('open again', isOpen);
+    await succeeds(daemon.command(['close', 'ssh', client.ipv4]));
+    await eventually('shut', async () => (await client.portState(server.ipv4, 22)) === 'silent');
+  });
+
+  test('puts back a rule that somebody added or deleted', async t => {
+    const { server, client, daemon } = await guarded(t);
+    await server.namespace.nft('insert rule inet portknock door accept');
+    await daemon.program?.line(/putting it back/);
+    await eventually('shut', async () => (await client.portState(server.ipv4, 22)) === 'silent');
+    daemon.program?.forget();
+    await server.namespace.nft('flush chain inet portknock guard');
+    await daemon.program?.line(/putting it back/);
+    await eventually('shut', async () => (await client.portState(server.ipv4, 22)) === 'silent');
+  });
+
+  test('takes a new configuration over without dropping openings or half a knock', async t => {
+    const { client, server, daemon, isOpen } = await guarded(t);
+    await succeeds(daemon.knock(client));
+    await eventually('open', isOpen);
+    await sleep(5);
+    const printed = await succeeds(daemon.knock(client, ['--dry-run']));
+    const ports = printed.stdout.trim().split('\n').map(Number);
+    await client.tap(server.ipv4, ports.slice(0, 9));
+    writeFileSync(daemon.configFile, readFileSync(daemon.configFile, 'utf8').replace('30s', '20s'));
+    daemon.program?.signal('SIGHUP');
+    await daemon.program?.line(/reloaded/);
+    assert(await isOpen());
+    await client.tap(server.ipv4, ports.slice(9));
+    await daemon.program?.line(/opened ssh.*20s/);
+  });
+
+  test('keeps the old configuration when the new one is broken', async t => {
+    const { client, daemon, isOpen } = await guarded(t);
+    appendFileSync(daemon.configFile, '[[door]]\nname = "web"\ncommnd = 2\nservices = ["tcp/0"]\n');
+    daemon.program?.signal('SIGHUP');
+    await daemon.program?.line(/not reloaded/);
+    for (const mistake of [/unknown key "commnd"/, /"command" is missing/, /tcp\/0/]) {
+      assert.match(daemon.program?.stderr ?? '', mistake);
+    }
+    await succeeds(daemon.knock(client));
+    await eventually('open', isOpen);
+  });
+
+  test('leaves the running table as it is when it refuses its configuration at start', async t => {
+    const { server, client, daemon } = await guarded(t);
+    await daemon.program?.kill();
+    appendFileSync(daemon.configFile, 'nonsense = 1\n');
+    await fails(daemon.command(['run']), /portknockd\.toml:\d+: unknown key "nonsense"/);
+    assert.equal(await client.portState(server.ipv4, 22), 'silent');
+  });
+
+  test('is alone: a second one is refused and harms nothing', async t => {
+    const { client, daemon, isOpen } = await guarded(t);
+    await fails(daemon.command(['run']), /another portknockd/);
+    await succeeds(daemon.knock(client));
+    await eventually('open', isOpen);
+  });
+
+  test('refuses a removed client from that moment, and closes what it had open', async t => {
+    const { server, client, daemon, isOpen } = await guarded(t);
+    await succeeds(daemon.knock(client));
+    await eventually('open', isOpen);
+    await succeeds(daemon.command(['client', 'remove', 'laptop']));
+    assert.equal(await client.portState(server.ipv4, 22), 'silent');
+    await succeeds(daemon.knock(client));
+    await daemon.program?.line(/refused: revoked: laptop/);
+    assert.equal(await client.portState(server.ipv4, 22), 'silent');
+  });
+
+  test('opens and closes by hand, and tells what is open', async t => {
+    const { server, client, daemon, isOpen } = await guarded(t);
+    await fails(daemon.command(['open', 'shs', client.ipv4]), /no door "shs"/);
+    await fails(daemon.command(['open', 'ssh', 'client']), /"client" is no address/);
+    await succeeds(daemon.command(['open', 'ssh', client.ipv4]));
+    assert(await isOpen());
+    await succeeds(daemon.knock(client));
+    await daemon.program?.line(/opened ssh for laptop/);
+    const status = JSON.parse((await succeeds(daemon.command(['status', '--json']))).stdout) as StatusJson;
+    const [opening] = status.openings;
+    assert.equal(status.openings.length, 1);
+    assert.deepEqual([opening?.door, opening?.client, opening?.source], ['ssh', 'laptop', client.ipv4]);
+    assert((opening?.remaining_seconds ?? 0) > 20 && (opening?.remaining_seconds ?? 0) <= 30);
+    assert.equal(status.counters['seen'], 16);
+    assert.equal(status.last_knocks.at(-1)?.outcome, 'opened');
+    await succeeds(daemon.command(['close', 'ssh', client.ipv4]));
+    assert.equal(await client.portState(server.ipv4, 22), 'silent');
+    assert.match((await succeeds(daemon.command(['status']))).stdout, /open {2}nothing/);
+  });
+
+  test('ends when its listener ends, and its listener with it: one line each, everything shut', async t => {
+    const { server, client, daemon } = await guarded(t);
+    const status = JSON.parse((await succeeds(daemon.command(['status', '--json']))).stdout) as StatusJson;
+    process.kill(status.listener_pid, 'SIGKILL');
+    assert.equal((await daemon.program?.end())?.status, 1);
+    assert.match(daemon.program?.stderr ?? '', /the listener ended with SIGKILL/);
+    assert.equal(await client.portState(server.ipv4, 22), 'silent');
+    const again = await daemon.run();
+    process.kill(again.pid, 'SIGKILL');
+    await again.line(/the monitor has ended; the listener ends too/);
+    assert.equal(await client.portState(server.ipv4, 22), 'silent');
+  });
+
+  test('keeps single noisy sources away from itself, and newcomers in', async t => {
+    const { network, client, daemon, isOpen } = await guarded(t);
+    const noisy = await network.addClient();
+    const ports = Array.from({ length: 3000 }, (_, index) => 40_000 + (index % 256));
+    await noisy.tap(network.server.ipv4, ports);
+    await succeeds(daemon.knock(client));
+    await eventually('open', isOpen);
+    const status = JSON.parse((await succeeds(daemon.command(['status', '--json']))).stdout) as StatusJson;
+    const seen = status.counters['seen'] ?? 0;
+    assert(seen > 900 && seen < 2500, `the daemon saw ${seen} of 3016 SYNs`);
+  });
+
+  test('tells a service manager: ready, alive, reloading, stopping', async t => {
+    const network = await Network.create(t);
+    const daemon = new Daemon(t, network.server);
+    const socket = `${daemon.folder}/notify`;
+    const manager = network.server.namespace.start('python3', ['-u', '-c', notifyReceiver, socket]);
+    await manager.line(/listening/);
+    const program = network.server.namespace.start(
+      process.execPath,
+      [`${process.env['PORTKNOCK_PROJECT']}/dist/src/daemon/main.js`, '--config', daemon.configFile],
+      { env: { NOTIFY_SOCKET: socket, WATCHDOG_USEC: '600000' } },
+    );
+    await manager.line(/READY=1/);
+    await manager.line(/WATCHDOG=1/);
+    program.signal('SIGHUP');
+    await manager.line(/RELOADING=1/);
+    await program.stop();
+    await manager.line(/STOPPING=1/);
+  });
+});
+
+describe('the table', { skip: notIsolated }, () => {
+  test('is taken away again unless confirmed', async t => {
+    const network = await Network.create(t);
+    const client = await network.addClient();
+    await network.server.serve(22, greeting);
+    const daemon = new Daemon(t, network.server);
+    const state = () => client.portState(network.server.ipv4, 22);
+    await fails(daemon.command(['firewall', 'show']), /not in the kernel/);
+    await succeeds(daemon.command(['firewall', 'install', '--undo-after', '1s']));
+    assert.equal(await state(), 'silent');
+    await eventually('undone', async () => (await state()) === 'open');
+    await succeeds(daemon.command(['firewall', 'install', '--undo-after', '2s']));
+    await succeeds(daemon.command(['firewall', 'confirm']));
+    await sleep(2500);
+    assert.equal(await state(), 'silent');
+    assert.match((await succeeds(daemon.command(['firewall', 'show']))).stdout, /table inet portknock/);
+    await succeeds(daemon.command(['firewall', 'remove']));
+    assert.equal(await state(), 'open');
+  });
+
+  test('that an administrator takes away stays away, also from a running daemon that reads its configuration again', async t => {
+    const { server, client, daemon } = await guarded(t);
+    await succeeds(daemon.command(['firewall', 'remove']));
+    daemon.program?.signal('SIGHUP');
+    await daemon.program?.line(/reloaded/);
+    await sleep(200);
+    assert.equal(await client.portState(server.ipv4, 22), 'open');
+    await succeeds(daemon.command(['firewall', 'install']));
+    assert.equal(await client.portState(server.ipv4, 22), 'silent');
+  });
+});
+
+interface StatusJson {
+  readonly listener_pid: number;
+  readonly openings: readonly { door: string; client: string; source: string; remaining_seconds: number }[];
+  readonly last_knocks: readonly { outcome: string }[];
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+const notifyReceiver = `
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); print('listening')
+while True: print(s.recv(4096).decode())
+`;
