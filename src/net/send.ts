@@ -48,8 +48,9 @@ export async function eachPort(
   send: (port: number) => void | Promise<void>,
 ): Promise<void> {
   for (const [index, port] of ports.entries()) {
+    // Its own error is not the one that the caller gave.
+    if (index > 0 && delayMs > 0) await pause(delayMs, undefined, { signal }).catch(() => {});
     signal?.throwIfAborted();
-    if (index > 0 && delayMs > 0) await pause(delayMs, undefined, { signal });
     await send(port);
     onSyn?.();
   }

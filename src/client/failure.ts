@@ -1,0 +1,34 @@
+/** Why a knock came to nothing. */
+import { OperatorError, type Place } from '../system/error.js';
+import type { KnockResult } from './result.js';
+
+/**
+ * What a knock can fail of:
+ *
+ * - `no-address`: the host does not resolve, or has no address of the wanted family
+ * - `unreachable`: no address of the host can be reached from here
+ * - `not-permitted`: raw packets need a privilege that is not there
+ * - `clock`: the clock of this machine cannot be right
+ * - `nothing-listens`: the port is reached, and nobody listens there
+ * - `not-open`: the port did not open in time
+ */
+export type KnockFailure =
+  | 'no-address'
+  | 'unreachable'
+  | 'not-permitted'
+  | 'clock'
+  | 'nothing-listens'
+  | 'not-open';
+
+/** A knock that came to nothing: `code` says why, `message` and `hint` are for people. */
+export class KnockError extends OperatorError {
+  declare readonly code: KnockFailure;
+  /** What came of the knock until then, where it was sent at all. */
+  readonly result: KnockResult | undefined;
+
+  constructor(code: KnockFailure, message: string, place: Place = {}, result?: KnockResult) {
+    super(code, message, place);
+    this.name = 'KnockError';
+    this.result = result;
+  }
+}

@@ -1,0 +1,161 @@
+/** A command line → what is to be done: one of five forms, told apart by their first words. */
+import { closestMatch } from 'leven';
+import { dashed, integerArgument, type Options, readCommandLine } from '../system/command-line.js';
+import { OperatorError } from '../system/error.js';
+
+const table = {
+  clientId: { kind: 'text' },
+  siteKeyFile: { kind: 'text' },
+  keyFile: { kind: 'text' },
+  classicPassphraseFile: { kind: 'text' },
+  address: { kind: 'text', short: 'a' },
+  wait: { kind: 'text', short: 'w' },
+  timeout: { kind: 'text', short: 't' },
+  retries: { kind: 'text', short: 'r' },
+  delay: { kind: 'text', short: 'd' },
+  ipv4: { kind: 'flag', short: '4' },
+  ipv6: { kind: 'flag', short: '6' },
+  raw: { kind: 'flag' },
+  dryRun: { kind: 'flag', short: 'n' },
+  time: { kind: 'text' },
+  json: { kind: 'flag' },
+  quiet: { kind: 'flag', short: 'q' },
+  verbose: { kind: 'flag', short: 'v' },
+  door: { kind: 'text' },
+  name: { kind: 'text' },
+  host: { kind: 'text' },
+  force: { kind: 'flag', short: 'f' },
+  help: { kind: 'flag', short: 'h' },
+  version: { kind: 'flag', short: 'V' },
+} as const;
+
+/** Every option by its name in camel case; which of them a form takes is checked already. */
+export type ClientOptions = Options<typeof table>;
+type OptionName = keyof typeof table;
+
+/** What is to be done. */
+export type Invocation =
+  | { readonly form: 'nothing' | 'help' | 'version' }
+  | {
+      readonly form: 'direct';
+      readonly host: string;
+      readonly basePort: number;
+      readonly commandText: string;
+      readonly options: ClientOptions;
+    }
+  | {
+      readonly form: 'profile';
+      readonly name: string;
+      readonly door: string | undefined;
+      readonly options: ClientOptions;
+    }
+  | {
+      readonly form: 'proxy';
+      readonly name: string;
+      readonly host: string;
+      readonly port: number;
+      readonly options: ClientOptions;
+    }
+  | { readonly form: 'import'; readonly file: string; readonly options: ClientOptions }
+  | { readonly form: 'profiles'; readonly options: ClientOptions };
+
+const sending: readonly OptionName[] = [
+  'address',
+  'timeout',
+  'retries',
+  'delay',
+  'ipv4',
+  'ipv6',
+  'raw',
+  'quiet',
+  'verbose',
+];
+const knocking: readonly OptionName[] = [...sending, 'wait', 'dryRun', 'time', 'json'];
+const identity: readonly OptionName[] = ['clientId', 'siteKeyFile', 'keyFile', 'classicPassphraseFile'];
+
+const allowed: Readonly<
+  Record<'direct' | 'profile' | 'proxy' | 'import' | 'profiles', readonly OptionName[]>
+> = {
+  direct: [...knocking, ...identity],
+  profile: knocking,
+  proxy: [...sending, 'door'],
+  import: ['name', 'host', 'force', 'quiet'],
+  profiles: ['json'],
+};
+
+const shapes = {
+  direct: 'portknock HOST BASE-PORT COMMAND-ID',
+  profile: 'portknock PROFILE [DOOR]',
+  proxy: 'portknock proxy PROFILE HOST PORT',
+  import: 'portknock import FILE',
+  profiles: 'portknock profiles',
+};
+
+/** Reads the arguments after the program's name. @throws OperatorError `usage` */
+export function readInvocation(argv: readonly string[]): Invocation {
+  if (argv.length === 0) return { form: 'nothing' };
+  const { input, options } = readCommandLine(argv, table);
+  if (options.help || input[0] === 'help') return { form: 'help' };
+  if (options.version) return { form: 'version' };
+  const dash = input.find(word => word.startsWith('-') && word !== '-');
+  if (dash !== undefined) throw new OperatorError('usage', `unknown option ${dash}`, { hint: 'see --help' });
+  const invocation = shape(input, options);
+  requireAllowed(invocation.form, options);
+  return invocation;
+}
+
+type Form = keyof typeof allowed;
+
+function shape(input: readonly string[], options: ClientOptions): Extract<Invocation, { form: Form }> {
+  const [first = '', second, third, fourth] = input;
+  if (first === 'profiles') {
+    requireCount('profiles', input, 1);
+    return { form: 'profiles', options };
+  }
+  if (first === 'import') {
+    requireCount('import', input, 2);
+    return { form: 'import', file: second!, options };
+  }
+  if (first === 'proxy') {
+    requireCount('proxy', input, 4);
+    return { form: 'proxy', name: second!, host: third!, port: portArgument('PORT', fourth!), options };
+  }
+  if (first === '') throw new OperatorError('usage', 'no host and no profile', { hint: 'see --help' });
+  if (input.length < 3) return { form: 'profile', name: first, door: second, options };
+  requireCount('direct', input, 3, subcommandHint(first));
+  const basePort = integerArgument('BASE-PORT', second!, 1, 65280);
+  return { form: 'direct', host: first, basePort, commandText: third!, options };
+}
+
+function requireCount(form: Form, input: readonly string[], count: number, hint?: string): void {
+  if (input.length === count) return;
+  const problem = input.length < count ? 'too few arguments' : `one argument too many: "${input[count]}"`;
+  throw new OperatorError('usage', problem, { hint: hint ?? `it is: ${shapes[form]}` });
+}
+
+function subcommandHint(word: string): string | undefined {
+  const near = closestMatch(word, ['proxy', 'import', 'profiles'], { maxDistance: 2 });
+  return near && `did you mean: portknock ${near}?`;
+}
+
+function requireAllowed(form: Form, options: ClientOptions): void {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined && value !== false);
+  for (const [name] of given as [OptionName, unknown][]) {
+    if (allowed[form].includes(name)) continue;
+    const home = (Object.keys(allowed) as Form[]).find(other => allowed[other].includes(name));
+    throw new OperatorError('usage', `${dashed(name)} has no meaning for: ${shapes[form]}`, {
+      hint: home && `it belongs to: ${shapes[home]}`,
+    });
+  }
+  const waits = form === 'proxy' || options.wait !== undefined;
+  if (!waits && (options.timeout !== undefined || options.retries !== undefined)) {
+    throw new OperatorError('usage', '--timeout and --retries are about waiting', {
+      hint: 'add --wait PORT',
+    });
+  }
+}
+
+/** A port from the command line. @throws OperatorError `usage` */
+export function portArgument(name: string, text: string): number {
+  return integerArgument(name, text, 1, 65535);
+}

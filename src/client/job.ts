@@ -1,0 +1,160 @@
+/** What the command line and a profile ask for, as the options of a knock. */
+import { integerArgument } from '../system/command-line.js';
+import { durationArgument } from '../system/duration.js';
+import { OperatorError } from '../system/error.js';
+import {
+  type ClassicIdentity,
+  isAddressChoice,
+  isClassic,
+  type Profile,
+  type SealedIdentity,
+} from '../system/profile.js';
+import { readKeyFile, readPassphraseFile } from '../system/secret.js';
+import { type Clock, clockWith, fileMemory, ownMemory } from './clock.js';
+import type { NamedDoor } from './door.js';
+import { type ClientOptions, type Invocation, portArgument } from './invocation.js';
+import {
+  type KnockDelivery,
+  type KnockOptions,
+  type KnockRequest,
+  longestDelayMs,
+  longestTimeoutMs,
+  mostRetries,
+} from './request.js';
+
+/** A knock to be done, and how to speak of it. */
+export interface Job {
+  /** The host or the profile, as the user calls it. */
+  readonly place: string;
+  /** What is asked for there. */
+  readonly purpose: string;
+  readonly options: KnockOptions;
+  /** Milliseconds since 1970, where it was given. */
+  readonly time: number | undefined;
+}
+
+type Direct = Extract<Invocation, { form: 'direct' }>;
+
+/** `portknock HOST BASE-PORT COMMAND-ID`. @throws OperatorError */
+export function directJob({ host, basePort, commandText, options }: Direct): Job {
+  const identity = withAddress(readIdentity(options), options.address);
+  const command = integerArgument('COMMAND-ID', commandText, 0, isClassic(identity) ? 0xffffffff : 0xff);
+  const request: KnockRequest = { method: 'port-sequence', basePort, command, identity };
+  return {
+    place: host,
+    purpose: `command ${command}`,
+    options: { ...request, ...readDelivery(host, options) },
+    time: readTime(options.time),
+  };
+}
+
+/** A door of a profile. @throws OperatorError */
+export function profileJob(
+  profile: Profile,
+  door: NamedDoor,
+  options: ClientOptions,
+  host = profile.host,
+): Job {
+  if (host === undefined) {
+    throw new OperatorError('no-host', `the profile "${profile.name}" names no host`, {
+      hint: 'import it again with --host and --force',
+    });
+  }
+  const { method, basePort } = profile;
+  const identity = withAddress(profile.identity, options.address);
+  const delivery = readDelivery(host, options);
+  if (door.singleUse && delivery.wait !== undefined) throw wouldUseUp(profile, door, delivery.wait);
+  return {
+    place: profile.name,
+    purpose: door.name,
+    options: { method, basePort, command: door.command, identity, ...delivery },
+    time: readTime(options.time),
+  };
+}
+
+/** The clock for a job: the user's, which remembers across runs, or the one that was given. */
+export function clockOf({ options: { identity }, time }: Job, onFailure: (why: string) => void): Clock {
+  if (time !== undefined) return clockWith(ownMemory(), () => time);
+  return clockWith(isClassic(identity) ? ownMemory() : fileMemory(identity.key, onFailure));
+}
+
+function wouldUseUp(profile: Profile, door: NamedDoor, port: number): OperatorError {
+  return new OperatorError('usage', `--wait would use up the one connection that "${door.name}" lets in`, {
+    hint: `let it be joined to yours: portknock proxy ${profile.name} ${profile.host ?? 'HOST'} ${port}`,
+  });
+}
+
+function readIdentity(options: ClientOptions): SealedIdentity | ClassicIdentity {
+  const { clientId, siteKeyFile, keyFile, classicPassphraseFile } = options;
+  const sealed = { '--client-id': clientId, '--site-key-file': siteKeyFile, '--key-file': keyFile };
+  const given = Object.entries(sealed).filter(([, value]) => value !== undefined);
+  if (classicPassphraseFile !== undefined) {
+    if (given.length === 0) return { classicPassphrase: readPassphraseFile(classicPassphraseFile) };
+    throw new OperatorError('usage', `--classic-passphrase-file does not go with ${given[0]?.[0]}`, {
+      hint: 'the server knows each client by keys or by a passphrase',
+    });
+  }
+  if (clientId === undefined || siteKeyFile === undefined || keyFile === undefined) {
+    const missing = Object.keys(sealed).filter(name => !given.some(([other]) => other === name));
+    throw new OperatorError('usage', `missing: ${missing.join(', ')}`, {
+      hint: 'give all three of --client-id, --site-key-file and --key-file, or --classic-passphrase-file',
+    });
+  }
+  return {
+    clientId: integerArgument('--client-id', clientId, 0, 0xffff),
+    siteKey: readKeyFile(siteKeyFile),
+    key: readKeyFile(keyFile),
+    address: 'auto',
+  };
+}
+
+function withAddress(
+  identity: SealedIdentity | ClassicIdentity,
+  address: string | undefined,
+): SealedIdentity | ClassicIdentity {
+  if (address === undefined) return identity;
+  if (isClassic(identity)) {
+    throw new OperatorError('usage', '--address has no meaning for a classic knock, which binds none');
+  }
+  if (isAddressChoice(address)) return { ...identity, address };
+  throw new OperatorError(
+    'usage',
+    `--address expected "auto", "local", "none" or an address, got "${address}"`,
+  );
+}
+
+function readDelivery(host: string, options: ClientOptions): KnockDelivery {
+  const { wait, timeout, retries, delay, ipv4, ipv6, raw } = options;
+  if (ipv4 && ipv6)
+    throw new OperatorError('usage', '-4 and -6 exclude each other', { hint: 'leave out both' });
+  return {
+    host,
+    raw,
+    family: ipv4 ? 4 : ipv6 ? 6 : undefined,
+    wait: wait === undefined ? undefined : portArgument('--wait', wait),
+    timeoutMs: timeout === undefined ? undefined : durationWithin('--timeout', timeout, 1, longestTimeoutMs),
+    retries: retries === undefined ? undefined : integerArgument('--retries', retries, 0, mostRetries),
+    delayMs: delay === undefined ? undefined : readDelay(delay),
+  };
+}
+
+function readDelay(text: string): number {
+  return durationWithin('--delay', /^\d+$/.test(text) ? `${text}ms` : text, 0, longestDelayMs);
+}
+
+function durationWithin(name: string, text: string, lowestMs: number, highestMs: number): number {
+  const ms = durationArgument(name, text);
+  if (ms >= lowestMs && ms <= highestMs) return ms;
+  throw new OperatorError('usage', `${name} expected ${lowestMs}ms to ${highestMs}ms, got "${text}"`);
+}
+
+const isoTime = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/;
+
+function readTime(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const time = /^\d{1,14}$/.test(text) ? Number(text) : isoTime.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(time)) return time;
+  throw new OperatorError('usage', `--time expected milliseconds since 1970 or a time, got "${text}"`, {
+    hint: 'such as --time 2026-11-18T11:06:40.123Z',
+  });
+}

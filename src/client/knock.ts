@@ -1,0 +1,200 @@
+/** Knocking as a whole: resolve, knock, wait where wanted, knock again. */
+import type { Socket } from 'node:net';
+import { isClassic } from '../system/profile.js';
+import { type Clock, clockWith, ownMemory, processMemory } from './clock.js';
+import { type Delivery, knockOnce, type Watch } from './deliver.js';
+import { KnockError } from './failure.js';
+import { type KnockOptions, requireKnockOptions } from './request.js';
+import { resolveHost, type Target } from './resolve.js';
+import type { KnockedAddress, KnockResult } from './result.js';
+import { DoorRace, type Opening } from './wait.js';
+
+const defaultTimeoutMs = 10_000;
+const defaultRetries = 3;
+const firstRetryMs = 1000;
+
+/** What the programs know beyond the options. */
+export interface KnockSetting {
+  readonly clock: Clock;
+  readonly watch: Watch;
+  /** The host of the port to wait for, where it is not the one that is knocked at. */
+  readonly doorHost?: string | undefined;
+}
+
+/** A result, and the connection where one was waited for: its owner ends it. */
+export interface Delivered {
+  readonly result: KnockResult;
+  readonly socket: Socket | undefined;
+}
+
+/**
+ * Knocks at a server.
+ *
+ * That it resolves says only that the knock was sent, unless `wait` names a port: servers never answer. Do not wait for
+ * a door that lets a single connection in, which the waiting would use up. Do not keep keys where others can read
+ * them; a classic identity can be replayed by anyone on the way. Two knocks of this process with the same key never
+ * carry the same time; of two processes only the clock keeps them apart.
+ *
+ * @param options see `KnockOptions`, where each has its unit and range
+ * @returns what was sent where, and how long the port took to open
+ * @throws TypeError, RangeError for options that are none
+ * @throws KnockError by `code`: `no-address`, `unreachable`, `not-permitted`, `clock`, `nothing-listens`, `not-open`
+ * @throws the signal's reason, where it was aborted
+ * @see PROTOCOL.md section 1
+ */
+export async function knock(options: KnockOptions): Promise<KnockResult> {
+  requireKnockOptions(options);
+  const { identity } = options;
+  const memory = isClassic(identity) ? ownMemory() : processMemory(identity.key);
+  const { result, socket } = await deliver(options, { clock: clockWith(memory), watch: () => {} });
+  socket?.destroy();
+  return result;
+}
+
+/** Knocks, and waits where a port is given. @throws as `knock` */
+export async function deliver(options: KnockOptions, setting: KnockSetting): Promise<Delivered> {
+  const startedAt = performance.now();
+  options.signal?.throwIfAborted();
+  const { targets, doors } = await findTargets(options, setting);
+  setting.watch({ event: 'resolved', targets });
+  const delivery: Delivery = { options, targets, clock: setting.clock, watch: setting.watch };
+  const addresses = await knockOnce(delivery, 1);
+  const sentAt = performance.now();
+  const { host } = options;
+  if (options.wait === undefined) {
+    const result = { host, addresses, attempts: 1, opened: undefined, totalMs: sentAt - startedAt };
+    return { result, socket: undefined };
+  }
+  return new Waiting(delivery, options.wait, startedAt, sentAt).run(addresses, doors);
+}
+
+/** Where to knock and where to connect: only families that both have are of use. */
+async function findTargets(
+  { host, family }: KnockOptions,
+  { doorHost }: KnockSetting,
+): Promise<{ targets: Target[]; doors: Target[] }> {
+  if (doorHost === undefined || doorHost === host) {
+    const targets = await resolveHost(host, family);
+    return { targets, doors: targets };
+  }
+  const [targets, doors] = await Promise.all([resolveHost(host, family), resolveHost(doorHost, family)]);
+  const useful = targets.filter(target => doors.some(door => door.family === target.family));
+  return { targets: useful.length > 0 ? useful : targets, doors };
+}
+
+/** Waiting for one port to open, with the knocks that follow the first. */
+class Waiting {
+  readonly #delivery: Delivery;
+  readonly #port: number;
+  readonly #startedAt: number;
+  readonly #sentAt: number[];
+
+  constructor(delivery: Delivery, port: number, startedAt: number, sentAt: number) {
+    this.#delivery = delivery;
+    this.#port = port;
+    this.#startedAt = startedAt;
+    this.#sentAt = [sentAt];
+  }
+
+  async run(first: KnockedAddress[], doors: readonly Target[]): Promise<Delivered> {
+    const { options, watch } = this.#delivery;
+    const race = new DoorRace(addressesOf(doors, first), this.#port);
+    const giveUp = () => race.giveUp();
+    const deadline = setTimeout(giveUp, options.timeoutMs ?? defaultTimeoutMs);
+    options.signal?.addEventListener('abort', giveUp);
+    try {
+      race.knocked();
+      watch({ event: 'waiting', addresses: addressesOf(doors, first) });
+      const addresses = await this.#knockAgain(race, first);
+      const opening = await race.opening;
+      options.signal?.throwIfAborted();
+      return this.#conclude(opening, addresses);
+    } catch (error) {
+      giveUp();
+      const opening = await race.opening;
+      if (opening.outcome === 'opened') opening.socket.destroy();
+      throw error;
+    } finally {
+      clearTimeout(deadline);
+      options.signal?.removeEventListener('abort', giveUp);
+    }
+  }
+
+  async #knockAgain(race: DoorRace, first: KnockedAddress[]): Promise<KnockedAddress[]> {
+    const { options } = this.#delivery;
+    let addresses = first;
+    for (let retry = 1; retry <= (options.retries ?? defaultRetries); retry++) {
+      if (await settlesWithin(race.opening, firstRetryMs * 2 ** (retry - 1))) break;
+      addresses = (await this.#resend(race, retry + 1)) ?? addresses;
+    }
+    return addresses;
+  }
+
+  /** Knocks once more, unless the door opens meanwhile. */
+  async #resend(race: DoorRace, attempt: number): Promise<KnockedAddress[] | undefined> {
+    const { options } = this.#delivery;
+    const opened = new AbortController();
+    void race.opening.then(() => opened.abort());
+    const signal = AbortSignal.any([
+      opened.signal,
+      ...(options.signal === undefined ? [] : [options.signal]),
+    ]);
+    try {
+      const addresses = await knockOnce({ ...this.#delivery, options: { ...options, signal } }, attempt);
+      this.#sentAt.push(performance.now());
+      race.knocked();
+      return addresses;
+    } catch (error) {
+      if (race.isOver) return undefined;
+      throw error;
+    }
+  }
+
+  #conclude(opening: Opening, addresses: KnockedAddress[]): Delivered {
+    const { host } = this.#delivery.options;
+    const now = performance.now();
+    const attempts = this.#sentAt.length;
+    const result = { host, addresses, attempts, opened: undefined, totalMs: now - this.#startedAt };
+    if (opening.outcome !== 'opened') throw this.#failure(opening, result);
+    const { address, socket, at } = opening;
+    const sentAt = this.#sentAt.findLast(time => time <= at) ?? at;
+    return { result: { ...result, opened: { address, waitMs: at - sentAt } }, socket };
+  }
+
+  #failure(opening: Exclude<Opening, { outcome: 'opened' }>, result: KnockResult): KnockError {
+    if (opening.outcome === 'refused') {
+      const message = `${opening.address} refuses port ${this.#port}: it is not guarded, or open with nothing listening`;
+      return new KnockError(
+        'nothing-listens',
+        message,
+        { hint: 'see on the server that the service runs' },
+        result,
+      );
+    }
+    const knocks = result.attempts === 1 ? 'one knock' : `${result.attempts} knocks`;
+    const message = `port ${this.#port} of ${result.host} did not open (${knocks}, ${Math.round(result.totalMs)} ms)`;
+    const hint = 'see on the server what became of the knock: portknockd status';
+    return new KnockError('not-open', message, { hint }, result);
+  }
+}
+
+/** Only what was knocked at can open. */
+function addressesOf(doors: readonly Target[], knocked: readonly KnockedAddress[]): string[] {
+  const reached = doors.filter(({ family }) =>
+    knocked.some(address => address.family === family && address.failure === undefined),
+  );
+  return (reached.length > 0 ? reached : doors).map(({ address }) => address);
+}
+
+/** Whether a promise settles in time; a timer that is not needed any more is taken away. */
+async function settlesWithin(settling: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>(resolve => {
+    timer = setTimeout(resolve, ms, false);
+  });
+  try {
+    return await Promise.race([settling.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

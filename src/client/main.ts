@@ -1,0 +1,61 @@
+#!/usr/bin/env node
+/** portknock: reads the command line and hands over to whoever does it. What a plain knock does not need is not loaded. */
+import { errorCode, report } from '../system/error.js';
+import { chooseDoor } from './door.js';
+import { KnockError } from './failure.js';
+import { type ClientOptions, type Invocation, readInvocation } from './invocation.js';
+import { directJob, profileJob } from './job.js';
+import { loadProfile } from './profiles.js';
+import { dryRun, failed, runKnock } from './run.js';
+
+async function main(argv: readonly string[]): Promise<number> {
+  try {
+    return await run(readInvocation(argv));
+  } catch (error) {
+    return error instanceof KnockError ? failed(error) : report('portknock', error);
+  }
+}
+
+async function run(invocation: Invocation): Promise<number> {
+  switch (invocation.form) {
+    case 'nothing':
+    case 'help':
+    case 'version':
+      return tellUsage(invocation.form);
+    case 'import':
+      return (await import('./import.js')).importProfile(invocation);
+    case 'profiles':
+      return (await import('./import.js')).listProfiles(invocation.options);
+    case 'proxy':
+      return (await import('./proxy.js')).runProxy(invocation);
+    default:
+      return runJob(invocation, invocation.options);
+  }
+}
+
+async function tellUsage(form: 'nothing' | 'help' | 'version'): Promise<number> {
+  const { help, shortUsage, version } = await import('./usage.js');
+  if (form === 'nothing') process.stderr.write(shortUsage);
+  else process.stdout.write(form === 'help' ? help : `portknock ${version()}\n`);
+  return form === 'nothing' ? 2 : 0;
+}
+
+async function runJob(
+  invocation: Extract<Invocation, { form: 'direct' | 'profile' }>,
+  options: ClientOptions,
+): Promise<number> {
+  if (invocation.form === 'direct') {
+    const job = directJob(invocation);
+    return options.dryRun ? dryRun(job, options) : runKnock(job, options);
+  }
+  const profile = loadProfile(invocation.name);
+  const job = profileJob(profile, chooseDoor(profile, invocation.door), options);
+  return options.dryRun ? dryRun(job, options) : runKnock(job, options);
+}
+
+process.stdout.on('error', error => {
+  // The reader of our output may go away, as head does.
+  process.exit(errorCode(error) === 'EPIPE' ? 0 : report('portknock', error));
+});
+
+process.exitCode = await main(process.argv.slice(2));

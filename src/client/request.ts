@@ -1,0 +1,97 @@
+/** What a knock is asked for, and the checks on it: a caller's mistake never becomes a packet. */
+import { requireInteger } from '../methods/port-sequence/sealed.js';
+import { requireBasePort } from '../methods/port-sequence/spelling.js';
+import { type ClassicIdentity, isAddressChoice, isClassic, type SealedIdentity } from '../system/profile.js';
+import type { Family } from './result.js';
+
+/** A knock as an encrypted sequence of ports (PROTOCOL.md section 1). */
+export interface PortSequenceRequest {
+  readonly method: 'port-sequence';
+  /** First port of the server's window, 1 to 65280. */
+  readonly basePort: number;
+  /** The command of the door, 0 to 255; for a classic identity 0 to 4294967295. */
+  readonly command: number;
+  /** Who knocks. A classic one can be replayed by anyone who sees the knock. */
+  readonly identity: SealedIdentity | ClassicIdentity;
+}
+
+/** What is knocked, by method. */
+export type KnockRequest = PortSequenceRequest;
+
+/** Where to knock, and what to do then. */
+export interface KnockDelivery {
+  /** A name or an address, with its zone where it needs one (`fe80::1%eth0`). */
+  readonly host: string;
+  /** Only this family; by default every one that the host has, one after the other. */
+  readonly family?: Family | undefined;
+  /** Milliseconds between two SYNs, 0 to 60000; by default 0. */
+  readonly delayMs?: number | undefined;
+  /** Through a raw socket: Linux, with CAP_NET_RAW. By default without any privilege. */
+  readonly raw?: boolean | undefined;
+  /** A TCP port, 1 to 65535, to wait for. Never that of a door for a single connection: waiting uses it up. */
+  readonly wait?: number | undefined;
+  /** How long to wait, in milliseconds from the first knock's last SYN, 1 to 86400000; by default 10000. */
+  readonly timeoutMs?: number | undefined;
+  /** How often to knock again while waiting (after 1 s, 2 s, 4 s …), 0 to 30; by default 3. */
+  readonly retries?: number | undefined;
+  /** Ends the knocking and the waiting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** All that `knock` takes. */
+export type KnockOptions = KnockDelivery & KnockRequest;
+
+export const longestDelayMs = 60_000;
+export const longestTimeoutMs = 86_400_000;
+export const mostRetries = 30;
+
+/** @throws TypeError, RangeError */
+export function requireKnockOptions(options: KnockOptions): void {
+  const { host, family, delayMs, wait, timeoutMs, retries } = options;
+  requireText('host', host);
+  if (family !== undefined && family !== 4 && family !== 6) {
+    throw new RangeError(`"family" expected 4 or 6, got ${family}`);
+  }
+  requireWithin('delayMs', delayMs, 0, longestDelayMs);
+  requireWithin('wait', wait, 1, 65535);
+  requireWithin('timeoutMs', timeoutMs, 1, longestTimeoutMs);
+  requireWithin('retries', retries, 0, mostRetries);
+  requireRequest(options);
+}
+
+function requireRequest({ method, basePort, command, identity }: KnockRequest): void {
+  if (method !== 'port-sequence') {
+    throw new TypeError(`"method" expected "port-sequence", got ${JSON.stringify(method)}`);
+  }
+  requireBasePort(basePort);
+  if (typeof identity !== 'object' || identity === null) {
+    throw new TypeError('"identity" expected an object with keys or a passphrase');
+  }
+  requireInteger('command', command, 0, isClassic(identity) ? 0xffffffff : 0xff);
+  if (isClassic(identity)) requireText('classicPassphrase', identity.classicPassphrase);
+  else requireSealed(identity);
+}
+
+function requireSealed(identity: SealedIdentity): void {
+  requireInteger('clientId', identity.clientId, 0, 0xffff);
+  requireKey('siteKey', identity.siteKey);
+  requireKey('key', identity.key);
+  if (!isAddressChoice(identity.address)) {
+    throw new TypeError(
+      `"address" expected "auto", "local", "none" or an address, got ${JSON.stringify(identity.address)}`,
+    );
+  }
+}
+
+function requireText(name: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '') throw new TypeError(`"${name}" expected a text`);
+}
+
+function requireKey(name: string, value: unknown): void {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`"${name}" expected 32 bytes`);
+  if (value.length !== 32) throw new RangeError(`"${name}" expected 32 bytes, got ${value.length}`);
+}
+
+function requireWithin(name: string, value: number | undefined, lowest: number, highest: number): void {
+  if (value !== undefined) requireInteger(name, value, lowest, highest);
+}

@@ -1,0 +1,100 @@
+/** Does a job of knocking and says what came of it. */
+import { report } from '../system/error.js';
+import { KnockError } from './failure.js';
+import type { ClientOptions } from './invocation.js';
+import { clockOf, type Job } from './job.js';
+import { deliver } from './knock.js';
+import { resolveHost } from './resolve.js';
+import { type KnockResult, toDocument } from './result.js';
+import { Screen } from './screen.js';
+import { addressToBind, composePorts, hasTime } from './sequence.js';
+
+/** The exit status of what did not open in time. */
+const notOpen = 3;
+
+/** What of the options is about showing. */
+export type Showing = Pick<ClientOptions, 'json' | 'quiet' | 'verbose'>;
+
+/** @returns the exit status @throws OperatorError for what is neither done nor too late */
+export async function runKnock(job: Job, showing: Showing): Promise<number> {
+  const { options, place } = job;
+  const screen = new Screen({ ...showing, place, waitPort: options.wait, live: !showing.json });
+  try {
+    const clock = clockOf(job, why => screen.note(why));
+    const { result, socket } = await deliver(options, { clock, watch: screen.watch });
+    socket?.destroy();
+    screen.clear();
+    if (showing.json) printJson(job, result);
+    else if (!showing.quiet) process.stdout.write(`${sentence(job, result)}\n`);
+    return 0;
+  } catch (error) {
+    screen.clear();
+    if (!(error instanceof KnockError)) throw error;
+    if (showing.json) printJson(job, error.result, error);
+    return failed(error);
+  }
+}
+
+/** Says why a knock came to nothing. @returns the exit status */
+export function failed(error: KnockError): number {
+  const status = report('portknock', error);
+  return error.code === 'not-open' ? notOpen : status;
+}
+
+/** Prints what would be sent, to the first address or the one of the wanted family. Touches nothing. */
+export async function dryRun(job: Job, showing: Showing): Promise<number> {
+  const { options, place } = job;
+  const screen = new Screen({ ...showing, place, waitPort: undefined, live: false });
+  const bound = await boundOf(job, message => screen.warn(message));
+  const time = job.time ?? Date.now();
+  const ports = composePorts(options, bound, time);
+  const text = showing.json
+    ? JSON.stringify({
+        host: options.host,
+        bound: bound ?? null,
+        time: hasTime(options) ? new Date(time).toISOString() : null,
+        ports,
+      })
+    : ports.join('\n');
+  process.stdout.write(`${text}\n`);
+  return 0;
+}
+
+async function boundOf({ options }: Job, warn: (message: string) => void): Promise<string | undefined> {
+  const { identity, host, family } = options;
+  if ('classicPassphrase' in identity || identity.address === 'none') return undefined;
+  if (identity.address !== 'auto' && identity.address !== 'local') return identity.address;
+  const [target] = await resolveHost(host, family);
+  try {
+    return await addressToBind(options, target!, warn);
+  } catch {
+    throw new KnockError('unreachable', `${host} cannot be reached, so no own address is known`, {
+      hint: 'say which with --address',
+    });
+  }
+}
+
+function sentence({ place, purpose, options }: Job, result: KnockResult): string {
+  const sent = result.addresses.filter(({ failure }) => failure === undefined);
+  const addresses = sent.map(({ address }) => address).join(', ');
+  const where = addresses === place ? '' : ` (${addresses})`;
+  const knocked = `knocked ${place}${where} for ${purpose}`;
+  if (result.opened === undefined) return knocked;
+  const knocks = result.attempts === 1 ? '' : `, ${result.attempts} knocks`;
+  const took = `open after ${inMs(result.opened.waitMs)} (${inMs(result.totalMs)} in all${knocks})`;
+  return `${knocked}: port ${options.wait} ${took}`;
+}
+
+function inMs(ms: number): string {
+  return ms < 1000 ? `${ms.toFixed(1)} ms` : `${(ms / 1000).toFixed(2)} s`;
+}
+
+function printJson(job: Job, result: KnockResult | undefined, error?: KnockError): void {
+  const document = {
+    place: job.place,
+    purpose: job.purpose,
+    ...(result === undefined ? { host: job.options.host } : toDocument(result)),
+    outcome: error?.code ?? (result?.opened === undefined ? 'sent' : 'opened'),
+  };
+  process.stdout.write(`${JSON.stringify(document)}\n`);
+}

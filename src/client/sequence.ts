@@ -1,0 +1,68 @@
+/** The ports that spell a request at one target: with the own address bound into them, and a time. */
+import { composeClassic, composeSealed } from '../methods/port-sequence/compose.js';
+import { lastSealedTime, sealedEpoch, zeroAddress } from '../methods/port-sequence/sealed.js';
+import { parseAddress } from '../net/address.js';
+import { isClassic } from '../system/profile.js';
+import { KnockError } from './failure.js';
+import type { KnockRequest } from './request.js';
+import { isSeenOutside, localAddress, type Target } from './resolve.js';
+
+/** Told what the person who knocks should know. */
+export type Warn = (message: string) => void;
+
+/** Whether knocks of this request carry a time, each its own. */
+export function hasTime({ identity }: KnockRequest): boolean {
+  return !isClassic(identity);
+}
+
+/**
+ * The own address to bind towards a target, or undefined for none.
+ * @throws Error of Node with its `code` where the target cannot be reached from here
+ */
+export async function addressToBind(
+  { identity }: KnockRequest,
+  target: Target,
+  warn: Warn,
+): Promise<string | undefined> {
+  if (isClassic(identity) || identity.address === 'none') return undefined;
+  if (identity.address === 'local') return boundLocal(target, warn);
+  if (isFixedFor(identity.address, target)) return identity.address;
+  const local = await localAddress(target);
+  return isSeenOutside(local) ? local : undefined;
+}
+
+/** An address that was given is for its own family; at the other one it could never be right. */
+function isFixedFor(choice: string, { family }: Target): boolean {
+  return choice !== 'auto' && (choice.includes(':') ? 6 : 4) === family;
+}
+
+async function boundLocal(target: Target, warn: Warn): Promise<string> {
+  const local = await localAddress(target);
+  if (!isSeenOutside(local) && isSeenOutside(target.address)) {
+    warn(
+      `the own address ${local} is a private one and ${target.address} is not: behind NAT the server will refuse the knock`,
+    );
+  }
+  return local;
+}
+
+/**
+ * The ports of a knock, in order.
+ * @param bound from `addressToBind` @param time milliseconds since 1970; a request without time leaves it out
+ * @throws KnockError `clock`
+ */
+export function composePorts(request: KnockRequest, bound: string | undefined, time: number): number[] {
+  const { basePort, command: commandId, identity } = request;
+  if (isClassic(identity)) {
+    return composeClassic({ passphrase: identity.classicPassphrase, commandId, basePort });
+  }
+  if (time < sealedEpoch || time > lastSealedTime) {
+    const date = new Date(time).toISOString().slice(0, 10);
+    throw new KnockError('clock', `the clock says ${date}, which no knock can say`, {
+      hint: 'set the clock of this machine',
+    });
+  }
+  const address = bound === undefined ? zeroAddress : (parseAddress(bound) ?? zeroAddress);
+  const { siteKey, key, clientId } = identity;
+  return composeSealed({ siteKey, key, clientId, commandId, time, basePort, address });
+}

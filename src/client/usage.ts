@@ -1,0 +1,47 @@
+/** What the client says about itself. */
+import { readFileSync } from 'node:fs';
+
+export const shortUsage = `usage: portknock PROFILE [DOOR]
+       portknock import FILE
+       portknock --help
+`;
+
+export const help = `portknock: asks a server that answers nobody to open a door
+
+usage: portknock PROFILE [DOOR] [options]
+       portknock HOST BASE-PORT COMMAND-ID --client-id N --site-key-file F --key-file F [options]
+       portknock HOST BASE-PORT COMMAND-ID --classic-passphrase-file F [options]
+       portknock proxy PROFILE HOST PORT [--door DOOR] [options]
+       portknock import FILE|- [--name NAME] [--host HOST] [--force]
+       portknock profiles [--json]
+
+  -w, --wait PORT         until the TCP port is open, knocking again where needed
+  -t, --timeout DURATION  how long to wait (10s)
+  -r, --retries N         how often to knock again while waiting (3)
+  -d, --delay MS          between two SYNs (0)
+  -a, --address ADDR      own address to bind: an address, auto, local or none (auto)
+  -4, --ipv4              only IPv4
+  -6, --ipv6              only IPv6
+      --raw               through a raw socket; needs CAP_NET_RAW
+  -n, --dry-run           print the ports, one a line, and send nothing
+      --time TIME         fix the clock: ISO 8601, or milliseconds since 1970
+      --json              print the result as one JSON object
+  -q, --quiet             print errors only
+  -v, --verbose           print every step
+  -h, --help              print this
+  -V, --version           print the version
+
+  --client-id N                   who knocks, 0 to 65535
+  --site-key-file FILE            the server's key, 64 hexadecimal digits
+  --key-file FILE                 the client's key, 64 hexadecimal digits
+  --classic-passphrase-file FILE  instead of all three: knocks that can be replayed
+
+In an ssh configuration: ProxyCommand portknock proxy PROFILE %h %p
+Exit status: 0 done, 1 failed, 2 wrong use, 3 did not open in time. More: man portknock
+`;
+
+/** The version of the package. */
+export function version(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
