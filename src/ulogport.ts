@@ -5,14 +5,19 @@
  * The tap of Kroon's portknock, for whoever reads such lines: `ulogport --group 5 | portknockd run --capture stdin`.
  * It decides nothing: every TCP packet of the group is a line.
  */
-import { writeSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { SystemError } from './net/libc.js';
+import { libc, SystemError } from './net/libc.js';
 import { formatHit } from './net/lines.js';
 import { nflogHint, openNflog, readNflog } from './net/nflog.js';
 import { decodePacket, newPacket, tcp } from './net/packet.js';
+import { readDescriptor } from './net/readable.js';
 import { integerArgument, readCommandLine } from './system/command-line.js';
 import { errorCode, OperatorError, report } from './system/error.js';
+
+/** fcntl(2): F_DUPFD_CLOEXEC. */
+const duplicateDescriptor = 1030;
+const pause = new Int32Array(new SharedArrayBuffer(4));
 
 const help = `usage: ulogport [--group N]
 
@@ -44,6 +49,7 @@ function version(): string {
 
 function copyHits(group: number): void {
   const packet = newPacket();
+  endWithReader();
   let lines = '';
   readNflog(openGroup(group), {
     packet: bytes => {
@@ -69,6 +75,16 @@ function openGroup(group: number): number {
   }
 }
 
+/** A pipe tells its writer that nobody reads only when it writes; a group may be silent for days. */
+function endWithReader(): void {
+  const kind = fstatSync(1);
+  if (!kind.isFIFO() && !kind.isSocket()) return;
+  const copy = libc().fcntl(1, duplicateDescriptor, 3);
+  const watched = readDescriptor(copy, Buffer.alloc(64), () => {});
+  watched.on('error', () => process.exit(0));
+  watched.on('close', () => process.exit(0));
+}
+
 /** At once and in order, also when the reader is slow: what it does not take in time the kernel drops, and counts. */
 function write(text: string): void {
   const bytes = Buffer.from(text);
@@ -78,6 +94,7 @@ function write(text: string): void {
     } catch (error) {
       if (errorCode(error) === 'EPIPE') process.exit(0);
       if (errorCode(error) !== 'EAGAIN') throw error;
+      Atomics.wait(pause, 0, 0, 1);
     }
   }
 }

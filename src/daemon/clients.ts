@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { encodeKey, keyLength } from '../crypto/key.js';
 import { OperatorError } from '../system/error.js';
-import type { Profile, ProfileDoor } from '../system/profile.js';
+import { isProfileName, type Profile, type ProfileDoor } from '../system/profile.js';
 import type { ClientSettings, Config, SealedClientSettings } from './config.js';
 import { createFile, replaceFile } from './files.js';
 import { formatService, namePattern } from './schema.js';
@@ -116,12 +116,11 @@ function profileOf(config: Config, client: SealedClientSettings, host: string | 
 function profileName(host: string): string {
   const isAddress = /^[\d.]+$|:/.test(host);
   const word = isAddress ? host.replaceAll(':', '-') : (host.split('.')[0] ?? '');
-  return (
-    word
-      .replace(/[^A-Za-z0-9._-]/g, '-')
-      .replace(/^[^A-Za-z0-9]+/, '')
-      .slice(0, 32) || 'server'
-  );
+  const name = word
+    .replace(/[^A-Za-z0-9._-]/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 32);
+  return isProfileName(name) ? name : 'server';
 }
 
 /** Refuses a client from now on. Its id stays taken, and its name is known when it tries. @throws OperatorError(s) */

@@ -49,7 +49,7 @@ export function serveControl(
       reject(
         new OperatorError('no-control', `${path}: cannot be made (${errorCode(error) ?? error.message})`),
       );
-    server.once('error', failed);
+    server.on('error', failed);
     const mask = process.umask(0o177);
     server.listen(path, () => {
       chmodSync(path, 0o600);
@@ -72,11 +72,33 @@ async function attempt(
   answer: (request: ControlRequest) => Promise<unknown>,
 ): Promise<ControlAnswer> {
   try {
-    return { ok: (await answer(JSON.parse(text) as ControlRequest)) ?? null };
+    return { ok: (await answer(readRequest(text))) ?? null };
   } catch (error) {
     if (error instanceof OperatorErrors) return { error: error.errors.map(describe).join('; ') };
     if (error instanceof OperatorError) return { error: describe(error), hint: error.hint };
     return { error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+const asks: readonly unknown[] = ['status', 'reload', 'install', 'remove', 'open', 'close'];
+
+function readRequest(text: string): ControlRequest {
+  const request = parse<ControlRequest>(text);
+  if (request === undefined || !asks.includes(request.ask)) {
+    throw new OperatorError('bad-request', 'the daemon does not know this request', {
+      hint: 'is it of another version? Restart it',
+    });
+  }
+  return request;
+}
+
+/** Undefined for what is not one object. */
+function parse<T extends object>(text: string): T | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as T) : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -96,8 +118,9 @@ export function ask(stateDirectory: string, request: ControlRequest): Promise<un
       reject(new OperatorError('no-control', `${controlPath(stateDirectory)}: ${code}`, { hint }));
     });
     connection.on('end', () => {
-      if (text === '') return reject(new OperatorError('no-answer', 'the daemon ended before it answered'));
-      const answer = JSON.parse(text) as ControlAnswer;
+      const answer = parse<ControlAnswer>(text);
+      if (answer === undefined)
+        return reject(new OperatorError('no-answer', 'the daemon ended before it answered'));
       if ('ok' in answer) resolve(answer.ok);
       else reject(new OperatorError('refused', answer.error, { hint: answer.hint }));
     });

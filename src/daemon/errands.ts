@@ -105,6 +105,8 @@ export class Errands {
     clearTimeout(this.#timers.get(key));
     this.#timers.delete(key);
     await this.#afterClosing(key);
+    // Somebody else has closed it meanwhile, or a knock has opened it again.
+    if (this.#journal.find(key) !== debt) return;
     const closing = this.#runClosing(debt, tries);
     this.#closing.set(key, closing);
     await closing;

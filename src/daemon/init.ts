@@ -1,13 +1,14 @@
 /** `portknockd init`: a working configuration with fresh keys, in a folder that had none. */
 import { randomBytes, randomInt } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeKey, keyLength } from '../crypto/key.js';
-import { highestBasePort } from '../methods/port-sequence/spelling.js';
+import { highestBasePort, orderedOffset } from '../methods/port-sequence/spelling.js';
 import { parseNetwork } from '../net/address.js';
 import { errorCode, OperatorError } from '../system/error.js';
 import { createFile } from './files.js';
 import { namePattern, parseService } from './schema.js';
+import { readConfig } from './settings.js';
 
 /** Where a window is chosen by chance: above what is registered, below what Linux gives to clients. */
 const lowestRandomBase = 10_000;
@@ -34,9 +35,21 @@ export function init(request: InitRequest): string {
     });
   }
   const file = join(request.directory, 'portknockd.toml');
+  const keyFile = join(request.directory, 'site.key');
   // First, for it is the one that must not be there yet.
   createFile(file, text, 0o644);
-  createFile(join(request.directory, 'site.key'), encodeKey(randomBytes(keyLength)), 0o600);
+  try {
+    createFile(keyFile, encodeKey(randomBytes(keyLength)), 0o600);
+  } catch (error) {
+    rmSync(file);
+    throw error;
+  }
+  try {
+    readConfig(file);
+  } catch (error) {
+    for (const path of [file, keyFile]) rmSync(path);
+    throw error;
+  }
   return file;
 }
 
@@ -46,7 +59,7 @@ function configurationText({ doors, user, basePort, alwaysAllow }: InitRequest):
     if (network !== undefined) return JSON.stringify(network.text);
     throw new OperatorError('usage', `--always-allow expected an address or a network, got "${text}"`);
   });
-  const base = basePort ?? randomInt(lowestRandomBase, highestRandomBase + 1);
+  const base = basePort ?? randomBase(doors);
   if (base > highestBasePort)
     throw new OperatorError('usage', `--base-port expected 1 to ${highestBasePort}, got ${base}`);
   return `# portknockd's configuration; portknockd.8 explains every key.
@@ -64,6 +77,15 @@ always_allow = [${networks.join(', ')}]
 ${doors.map(doorText).join('')}
 # Clients follow here: portknockd client add NAME --door DOOR --host THIS-HOST
 `;
+}
+
+/** A window by chance, clear of the services that it is to open. */
+function randomBase(doors: readonly string[]): number {
+  const services = doors.flatMap(door => door.split(/[=,]/)).map(parseService);
+  for (;;) {
+    const base = randomInt(lowestRandomBase, highestRandomBase + 1);
+    if (services.every(service => orderedOffset(service?.port ?? 0, base) < 0)) return base;
+  }
 }
 
 function doorText(text: string, index: number): string {

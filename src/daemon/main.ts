@@ -64,7 +64,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const [name = 'run', ...args] = input;
   if (given.version) return print(`portknockd ${version()}\n`);
   if (given.help) return print(help);
-  const command = commands[name];
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) throw unknown('command', name, Object.keys(commands));
   const stray = Object.keys(options).find(
     option => isGiven(given[option as keyof Given]) && !['config', ...command.takes].includes(option),

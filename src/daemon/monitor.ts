@@ -38,6 +38,8 @@ export class Monitor {
   readonly #errands: Errands;
   readonly #capture: CaptureSource;
   #listener!: Subprocess;
+  /** Settles when every knock heard so far has been dealt with. */
+  #opening: Promise<unknown> = Promise.resolve();
   #control: Server | undefined;
   #watchdog: NodeJS.Timeout | undefined;
   #stopping = false;
@@ -103,10 +105,10 @@ export class Monitor {
   }
 
   #take(frame: Frame): void {
-    if (frame.kind === 'open') void this.#open(frame);
+    if (frame.kind === 'open') this.#opening = Promise.all([this.#opening, this.#open(frame)]);
     else if (frame.kind === 'refused') this.#noteRefusal(frame);
     else if (frame.kind === 'busy') this.#capture.setBusy(frame.code === 1);
-    else if (frame.kind === 'ended') void this.stop(this.#captureEnded());
+    else if (frame.kind === 'ended') void this.#opening.then(() => this.stop(this.#captureEnded()));
     else if (frame.kind === 'noise') {
       const text = `${frame.value} blocks of SYNs in the window were no knock, the last from ${formatAddress(frame.source)}`;
       this.#log.info({ event: 'noise', count: frame.value }, text);
@@ -276,6 +278,7 @@ export class Monitor {
     this.#stopping = true;
     notify('STOPPING=1');
     this.#listener.kill();
+    await this.#opening;
     await this.#errands.closeAll();
     this.#log.info({ event: 'stopped' }, 'stopped; what is guarded stays shut');
     this.#end(status);

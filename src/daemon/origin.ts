@@ -1,5 +1,6 @@
 /** From where the administrator is connected: the address that must not be locked out. */
 import { readFileSync } from 'node:fs';
+import { formatAddress, parseAddress } from '../net/address.js';
 
 /** sudo and su drop the variable, so it is looked for in the processes that led here. */
 const mostAncestors = 12;
@@ -14,8 +15,10 @@ export function sshOrigin(): string | undefined {
       .find(entry => entry.startsWith('SSH_CONNECTION='))
       ?.slice('SSH_CONNECTION='.length);
   }
-  // A link-local address comes with its zone, which means nothing in a rule.
-  return variable?.split(' ')[0]?.replace(/%.*$/, '');
+  // A link-local address comes with its zone, which means nothing in a rule. Where sshd was not asked over a network
+  // there is a word instead of an address.
+  const address = parseAddress(variable?.split(' ')[0]?.replace(/%.*$/, '') ?? '');
+  return address && formatAddress(address);
 }
 
 function environmentOf(pid: number): string[] {

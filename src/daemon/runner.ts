@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { errorCode } from '../system/error.js';
-import { type Log, printable } from './log.js';
+import { type Log, messageOf, printable } from './log.js';
 import { type Account, findAccount } from './privileges.js';
 
 /** A command with its placeholders filled in, and what it is run for. */
@@ -58,6 +58,9 @@ export class Runner {
     this.#running++;
     try {
       return await this.#wait(errand, start(errand, account));
+    } catch (error) {
+      // Some reasons not to start (ENOTDIR, EPERM) are thrown, others are events.
+      return `was not started: ${explainStart(error)}`;
     } finally {
       this.#running--;
     }
@@ -79,8 +82,11 @@ export class Runner {
       };
       child.on('error', error => settle(`was not started: ${explainStart(error)}`));
       child.on('exit', (code, signal) => {
-        if (late) settle(`took longer than its time limit (${timeLimitMs} ms) and was ended`);
-        else settle(code === 0 ? undefined : `ended with ${signal ?? `status ${code}`}`);
+        if (late) {
+          // What it started may be deaf to SIGTERM.
+          signalGroup(child, 'SIGKILL');
+          settle(`took longer than its time limit (${timeLimitMs} ms) and was ended`);
+        } else settle(code === 0 ? undefined : `ended with ${signal ?? `status ${code}`}`);
       });
       this.#logOutput(errand, child.stdout);
       this.#logOutput(errand, child.stderr);
@@ -134,10 +140,10 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-function explainStart(error: Error): string {
+function explainStart(error: unknown): string {
   const code = errorCode(error);
   if (code === 'ENOENT') return 'there is no such program';
   if (code === 'EACCES') return 'it may not be run (is it executable?)';
   if (code === 'EPERM') return 'we may not run it as that user';
-  return error.message;
+  return messageOf(error);
 }

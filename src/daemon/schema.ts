@@ -5,7 +5,7 @@
 import * as v from 'valibot';
 import { parseAddress, parseNetwork } from '../net/address.js';
 import { tcp, udp } from '../net/packet.js';
-import { parseDuration } from '../system/duration.js';
+import { formatDuration, parseDuration } from '../system/duration.js';
 import type { Service } from './config.js';
 
 function leaf<T>(expected: string, read: (input: unknown) => T | undefined) {
@@ -32,7 +32,7 @@ const flag = leaf('true or false', input => (typeof input === 'boolean' ? input 
 const path = leaf('a path', input => (typeof input === 'string' && input !== '' ? input : undefined));
 
 const duration = (lowestMs: number, highestMs: number) =>
-  leaf('a duration such as "500ms", "30s", "10m" or "2h"', input => {
+  leaf(`a duration from "${formatDuration(lowestMs)}" to "${formatDuration(highestMs)}"`, input => {
     const ms = typeof input === 'string' ? parseDuration(input) : undefined;
     return ms !== undefined && ms >= lowestMs && ms <= highestMs ? ms : undefined;
   });

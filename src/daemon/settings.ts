@@ -50,9 +50,9 @@ class Reader extends TableReader {
     const guard = this.section('guard');
     const sequence = value['port_sequence'] === undefined ? undefined : this.section('port_sequence');
     const doors = this.#doors();
-    const clients = this.#clients();
+    const clients = this.#clients(doors);
     const portSequence = sequence && this.#portSequence(sequence, clients);
-    this.#checkTogether(portSequence, doors, clients);
+    this.#checkTogether(sequence?.base_port, doors, clients);
     if (top === undefined || capture === undefined || guard === undefined || this.mistakes.length > 0) {
       throw new OperatorErrors(this.mistakes.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)));
     }
@@ -152,8 +152,9 @@ class Reader extends TableReader {
     };
   }
 
-  #clients(): { client: ClientSettings; path: Path }[] {
+  #clients(doors: readonly { readonly door: Door }[]): { client: ClientSettings; path: Path }[] {
     return this.sections('client').flatMap(({ table, path }) => {
+      this.#checkDoorsOf(table, path, doors);
       const client = this.#client(table, path);
       return client === undefined ? [] : [{ client, path }];
     });
@@ -194,9 +195,9 @@ class Reader extends TableReader {
 
   /** What no table can be wrong in alone. */
   #checkTogether(
-    portSequence: PortSequenceSettings | undefined,
+    basePort: number | undefined,
     doors: readonly { readonly door: Door; readonly path: Path }[],
-    clients: readonly { readonly client: ClientSettings; readonly path: Path }[],
+    clients: readonly unknown[],
   ): void {
     this.#requireUnique('door', 'name');
     this.#requireUnique('door', 'command');
@@ -205,8 +206,7 @@ class Reader extends TableReader {
     if (clients.length > 0 && this.document.value['port_sequence'] === undefined) {
       this.mistake(['client'], 'clients need a section [port_sequence] with "base_port" and "site_key_file"');
     }
-    for (const { door, path } of doors) this.#checkWindow(portSequence, door, path);
-    for (const { client, path } of clients) this.#checkDoorsOf(client, path, doors);
+    for (const { door, path } of doors) this.#checkWindow(basePort, door, path);
   }
 
   #requireUnique(name: 'door' | 'client', key: string): void {
@@ -222,9 +222,8 @@ class Reader extends TableReader {
     }
   }
 
-  #checkWindow(portSequence: PortSequenceSettings | undefined, door: Door, path: Path): void {
-    if (portSequence === undefined || door.kind !== 'services') return;
-    const { basePort } = portSequence;
+  #checkWindow(basePort: number | undefined, door: Door, path: Path): void {
+    if (basePort === undefined || door.kind !== 'services') return;
     const last = basePort + orderedWindow - 1;
     const inside = door.services.find(
       ({ protocol, port }) => protocol === tcp && port >= basePort && port <= last,
@@ -234,7 +233,8 @@ class Reader extends TableReader {
     this.mistake([...path, 'services'], message, 'choose another base_port');
   }
 
-  #checkDoorsOf(client: ClientSettings, path: Path, doors: readonly { readonly door: Door }[]): void {
+  #checkDoorsOf(client: Table<'client'>, path: Path, doors: readonly { readonly door: Door }[]): void {
+    const isSealed = client.classic_passphrase_file === undefined;
     const given = this.document.value['door'];
     const names = Array.isArray(given)
       ? given.map((door: unknown) => (isTable(door) ? door['name'] : undefined))
@@ -247,7 +247,7 @@ class Reader extends TableReader {
         const near = closestMatch(doorName, known, { maxDistance: 3 });
         const hint = near === undefined ? `doors are: ${known.join(', ')}` : `did you mean "${near}"?`;
         this.mistake(place, `client "${client.name}": there is no door "${doorName}"`, hint);
-      } else if (client.kind === 'sealed' && door !== undefined && door.command > 255) {
+      } else if (isSealed && door !== undefined && door.command > 255) {
         const message = `client "${client.name}": door "${doorName}" has command ${door.command}, and a sealed block has room for 0 to 255`;
         this.mistake(place, message, 'give the door a command up to 255');
       }

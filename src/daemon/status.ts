@@ -1,6 +1,6 @@
 /** What `portknockd status` tells: gathered by the monitor, printed by the command. */
 import { formatAddress } from '../net/address.js';
-import { formatDuration } from '../system/duration.js';
+import { roughly } from '../system/duration.js';
 import type { Config } from './config.js';
 import type { Counters } from './counters.js';
 import { listOpenings } from './firewall.js';
@@ -79,7 +79,7 @@ export function formatStatus(status: Status): string {
   const guarded = status.guarding
     ? status.guarded.join(', ') || 'no service'
     : 'nothing: the table was removed';
-  const up = formatDuration(Math.floor((Date.now() - Date.parse(status.started_at)) / 1000) * 1000);
+  const up = roughly(Date.now() - Date.parse(status.started_at));
   const counted = Object.entries(counters).filter(
     ([name, value]) => value > 0 || name === 'seen' || name === 'lost',
   );

@@ -17,6 +17,7 @@ export function readToml(text: string, file: string): TomlDocument {
     const program = parseTOML(text, { tomlVersion: '1.0.0' });
     const lines = new Map<string, number>();
     for (const node of program.body[0].body) note(lines, node, []);
+    refusePrototypes(lines, file);
     return {
       value: getStaticTOMLValue(program),
       lineOf: path => {
@@ -31,6 +32,14 @@ export function readToml(text: string, file: string): TomlDocument {
     if (!(error instanceof ParseError)) throw error;
     const message = error.message.charAt(0).toLowerCase() + error.message.slice(1).replace(/\.$/, '');
     throw new OperatorError('bad-toml', message, { file, line: error.lineNumber });
+  }
+}
+
+/** The parser would set it on every object there is, past all checks of keys. */
+function refusePrototypes(lines: ReadonlyMap<string, number>, file: string): void {
+  for (const [path, line] of lines) {
+    if (!(JSON.parse(path) as Path).includes('__proto__')) continue;
+    throw new OperatorError('bad-toml', 'a key cannot be "__proto__"', { file, line });
   }
 }
 

@@ -1,5 +1,5 @@
 /** What the monitor says in its log, where it takes more than a word. */
-import { formatDuration } from '../system/duration.js';
+import { formatDuration, roughly } from '../system/duration.js';
 import type { Config, Door } from './config.js';
 import { formatService } from './schema.js';
 
@@ -34,7 +34,7 @@ export function damagedLedger(clients: number): string {
 /** What may be behind a refusal, for whoever reads the log. */
 export function explain(reason: string, behindMs: number): string {
   if (reason === 'stale') {
-    const span = formatDuration(Math.abs(behindMs));
+    const span = roughly(Math.abs(behindMs));
     return `: its clock is ${span} ${behindMs > 0 ? 'behind' : 'ahead of'} ours, or it is an old knock`;
   }
   if (reason === 'bad-tag') return ': a wrong key, or an address that NAT has changed';

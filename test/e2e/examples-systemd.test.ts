@@ -1,7 +1,7 @@
 /** That the units in examples/systemd are sound, and that the daemon does its work in the sandbox they describe. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,7 +21,6 @@ import { eventually } from './harness/eventually.js';
 import { temporaryFolder } from './harness/folder.js';
 import { hasManyUsers, missing, notIsolated } from './harness/isolation.js';
 import { Network } from './harness/network.js';
-import type { Program } from './harness/program.js';
 
 const daemonUnit = readUnit('portknockd.service');
 const firewallUnit = readUnit('portknockd-firewall.service');
@@ -85,7 +84,7 @@ describe('in the sandbox', { skip: missing('setpriv') }, () => {
     const { daemon } = await site(t);
     const { program } = await start(t, daemon, daemonUnit);
     await program.line(/ready/);
-    const status = readFileSync(`/proc/${await listenerOf(program)}/status`, 'utf8');
+    const status = readFileSync(`/proc/${await listenerOf(daemon)}/status`, 'utf8');
     const capable = Array.from(status.matchAll(/^(Cap\w+):\s*(\w+)$/gm), match => match.slice(1, 3));
     assert.deepEqual(new Set(capable.map(([, set]) => set)), new Set(['0000000000000000']), status);
     assert.match(status, /^NoNewPrivs:\s*1$/m);
@@ -124,7 +123,7 @@ test('CAP_SETPCAP empties the bounding set of the listener', { skip: oneUser() }
   const { daemon } = await site(t);
   const { program } = await start(t, daemon, without(daemonUnit, 'CAP_SETPCAP'));
   await program.line(/ready/);
-  const status = readFileSync(`/proc/${await listenerOf(program)}/status`, 'utf8');
+  const status = readFileSync(`/proc/${await listenerOf(daemon)}/status`, 'utf8');
   assert.doesNotMatch(status, /^CapBnd:\s*0+$/m);
 });
 
@@ -149,7 +148,7 @@ describe('told to the service manager', { skip: notIsolated }, () => {
     await program.line(/ready/);
     const beats = () => notifications.all.filter(message => message === 'WATCHDOG=1').length;
     await eventually('it beats', () => beats() >= 5);
-    const listener = await listenerOf(program);
+    const listener = await listenerOf(daemon);
     process.kill(listener, 'SIGSTOP');
     await sleep(100);
     const before = beats();
@@ -168,16 +167,23 @@ test('its system calls are those that the units allow', { skip: noStrace() }, as
     ],
   });
   const trace = join(daemon.folder, 'trace');
-  const tracer = ['strace', '--follow-forks', '--quiet=all', '--signal=none', '--output', trace];
+  // As a grandchild, so that what is started is the daemon and not its tracer.
+  const tracer = [
+    'strace',
+    '--daemonize',
+    '--follow-forks',
+    '--quiet=all',
+    '--signal=none',
+    '--output',
+    trace,
+  ];
   const { program } = await start(t, daemon, daemonUnit, {}, tracer);
   await program.line(/ready/, 60_000);
   await daemon.knock(client).end();
   await program.line(/opened ssh/, 30_000);
   await daemon.knock(client, [], { command: 2 }).end();
   await program.line(/closed run/, 30_000);
-  // The tracer keeps its signals to itself.
-  process.kill(await monitorOf(program), 'SIGTERM');
-  await program.end(30_000);
+  await program.stop(30_000);
   const used = new Set(Array.from(readFileSync(trace, 'utf8').matchAll(/^\d+\s+(\w+)\(/gm), m => m[1]!));
   assert.ok(used.has('sendto') && used.has('setresuid') && used.has('execve'), [...used].join(' '));
   const allowed = allowedCalls(daemonUnit);
@@ -246,26 +252,15 @@ function words(notifications: Notifications): string[] {
   return notifications.all.map(message => message.split('\n')[0]!);
 }
 
-/** The process of a command that was started by another: the first child whose command line has this in it. */
-function childOf(pid: number, part: string): number | undefined {
-  for (const name of readdirSync('/proc').filter(name => /^\d+$/.test(name))) {
-    try {
-      const parent = /^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${name}/status`, 'utf8'))?.[1];
-      const command = readFileSync(`/proc/${name}/cmdline`, 'utf8');
-      if (Number(parent) === pid && command.includes(part)) return Number(name);
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  return undefined;
+/** The daemon's two processes, as it says itself. */
+async function pidsOf(daemon: Daemon): Promise<{ readonly pid: number; readonly listener_pid: number }> {
+  const status = daemon.command(['status', '--json']);
+  assert.equal((await status.end()).status, 0, status.output);
+  return JSON.parse(status.stdout);
 }
 
-async function listenerOf(program: Program): Promise<number> {
-  return eventually('there is a listener', () => childOf(program.pid, 'daemon/listener.js'));
-}
-
-async function monitorOf(tracer: Program): Promise<number> {
-  return eventually('there is a monitor', () => childOf(tracer.pid, 'daemon/main.js'));
+async function listenerOf(daemon: Daemon): Promise<number> {
+  return (await pidsOf(daemon)).listener_pid;
 }
 
 /** The units, with a program in them that is there. */
