@@ -18,6 +18,8 @@ import { init } from './init.js';
 import { openLog } from './log.js';
 import { Monitor } from './monitor.js';
 import { sshOrigin } from './origin.js';
+import { addUserCommand, findAccount } from './privileges.js';
+import { defaultUser } from './schema.js';
 import { defaultConfigFile, readConfig } from './settings.js';
 import { formatStatus, type Status } from './status.js';
 import { confirmTable, scheduleUndo, waitAndUndo, withdrawTable } from './undo.js';
@@ -144,19 +146,23 @@ function runInit(args: readonly string[], given: Given): void {
   const file = init({
     directory: given.directory ?? '/etc/portknock',
     doors: given.door.length === 0 ? ['ssh=tcp/22'] : given.door,
-    user: given.user ?? 'portknock',
+    user: given.user ?? defaultUser,
     basePort:
       given.basePort === undefined ? undefined : integerArgument('--base-port', given.basePort, 1, 65280),
     alwaysAllow: [...given.alwaysAllow, ...(mine === undefined ? [] : [mine])],
   });
   const option = file === defaultConfigFile ? '' : ` --config ${file}`;
-  print(`wrote ${file}\n`);
-  if (mine !== undefined)
-    print(`${mine}, from where you are connected, needs no knock (guard.always_allow)\n`);
-  print(
-    `next:\n  portknockd client add NAME --door DOOR --host THIS-HOST${option}\n  portknockd check${option}\n`,
-  );
-  print(`  portknockd firewall install --undo-after 2m${option}\n  portknockd run${option}\n`);
+  const user = given.user ?? defaultUser;
+  const steps = [
+    ...(findAccount(user) === undefined ? [addUserCommand(user)] : []),
+    `portknockd client add NAME --door DOOR --host THIS-HOST${option}`,
+    `portknockd check${option}`,
+    `portknockd firewall install --undo-after 2m${option}`,
+    `portknockd run${option}`,
+  ];
+  const allowed =
+    mine === undefined ? '' : `${mine}, from where you are connected, needs no knock (guard.always_allow)\n`;
+  print(`wrote ${file}\n${allowed}next:\n${steps.map(step => `  ${step}\n`).join('')}`);
 }
 
 async function runClient(args: readonly string[], given: Given): Promise<void> {

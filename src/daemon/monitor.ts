@@ -85,7 +85,7 @@ export class Monitor {
           resolve();
         },
         ended: how => {
-          reject(listenerFailed(how));
+          reject(listenerFailed(how, this.#config.user));
           this.#listenerEnded(how);
         },
       });

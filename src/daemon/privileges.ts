@@ -24,6 +24,11 @@ export function findAccount(name: string): Account | undefined {
   }
 }
 
+/** How Debian makes a user for a listener. */
+export function addUserCommand(user: string): string {
+  return `adduser --system --group --no-create-home --home /nonexistent ${user}`;
+}
+
 /**
  * The program and arguments that run a command as `user` with no privilege and no way to gain one, ended with us.
  * @throws OperatorError where there is no such user, or it is not ours to become
@@ -31,8 +36,10 @@ export function findAccount(name: string): Account | undefined {
 export function unprivileged(user: string, command: readonly string[], place: Place): [string, ...string[]] {
   const account = findAccount(user);
   if (account === undefined) {
-    const hint = `adduser --system --group --no-create-home --home /nonexistent ${user}`;
-    throw new OperatorError('no-user', `there is no user "${user}" for the listener`, { ...place, hint });
+    throw new OperatorError('no-user', `there is no user "${user}" for the listener`, {
+      ...place,
+      hint: addUserCommand(user),
+    });
   }
   const ours = process.getuid?.() ?? 0;
   if (ours !== 0 && account.uid !== ours) {

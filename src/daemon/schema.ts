@@ -44,6 +44,9 @@ const name = leaf('a name of at most 32 letters, digits, ".", "_" and "-"', inpu
   typeof input === 'string' && namePattern.test(input) ? input : undefined,
 );
 
+/** Whom the listener runs as. */
+export const defaultUser = 'portknock';
+
 const user = leaf('the name of a user', input =>
   typeof input === 'string' && /^[A-Za-z_][A-Za-z0-9_.-]*\$?$/.test(input) ? input : undefined,
 );
@@ -91,7 +94,7 @@ const hour = 3600 * second;
 export const tables = {
   '': v.object({
     state_directory: v.optional(path, '/var/lib/portknock'),
-    user: v.optional(user, 'portknock'),
+    user: v.optional(user, defaultUser),
   }),
   capture: v.object({
     from: v.optional(path, 'nflog'),

@@ -3,6 +3,7 @@
  */
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorCode, OperatorError } from '../system/error.js';
 import type { CaptureSource } from './capture.js';
@@ -113,6 +114,8 @@ function explainStart(error: Error): string {
 }
 
 /** What the monitor throws when the listener is gone before it was ready. */
-export function listenerFailed(how: string): OperatorError {
-  return new OperatorError('listener', `the listener ${how}`);
+export function listenerFailed(how: string, user: string): OperatorError {
+  return new OperatorError('listener', `the listener ${how} before it was ready`, {
+    hint: `it runs as "${user}", who must be able to read ${dirname(program)} and to run ${process.execPath}`,
+  });
 }
