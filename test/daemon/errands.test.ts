@@ -1,0 +1,298 @@
+/** Command doors: run once for an opening, and the closing command after it whatever comes between. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { CommandDoor } from '../../src/daemon/config.js';
+import { Errands } from '../../src/daemon/errands.js';
+import { Journal } from '../../src/daemon/journal.js';
+import { Runner } from '../../src/daemon/runner.js';
+import { parseAddress } from '../../src/net/address.js';
+import { withoutRoom } from './disk.js';
+import { temporaryFolder, writeFile } from './folder.js';
+import { Logbook, until } from './logbook.js';
+
+const source = parseAddress('192.0.2.7')!;
+
+/** A state directory, and a file in which commands say that they were run. */
+class Bench {
+  readonly folder: string;
+  readonly book = new Logbook();
+  readonly #t: TestContext;
+
+  constructor(t: TestContext) {
+    this.#t = t;
+    this.folder = temporaryFolder(t);
+  }
+
+  get journalPath(): string {
+    return join(this.folder, 'journal');
+  }
+
+  /** What a daemon has after its start. */
+  start(): Errands {
+    const journal = new Journal(this.journalPath);
+    this.#t.after(() => journal.close());
+    const errands = new Errands(journal, new Runner(this.book.log), this.book.log);
+    // Its timers, as those of a process that was killed.
+    this.#t.after(() => errands.closeAll());
+    errands.start();
+    return errands;
+  }
+
+  /** A door whose commands write down what they were called with; a script may do something else instead. */
+  door(openForMs: number, { run = this.note('open'), close = this.note('close') } = {}): CommandDoor {
+    const argv = (script: string) =>
+      ({ argv: ['/bin/sh', '-c', script, '{door}', '{client}', '{source}'] }) as const;
+    return {
+      kind: 'command',
+      name: 'backup',
+      command: 2,
+      openForMs,
+      run: argv(run),
+      closeRun: argv(close),
+      runAs: undefined,
+      timeLimitMs: 5000,
+    };
+  }
+
+  note(word: string): string {
+    return `echo ${word} $0 $1 $2 >> ${this.folder}/said`;
+  }
+
+  get said(): string[] {
+    const path = join(this.folder, 'said');
+    return existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : [];
+  }
+
+  /** Waits for so many lines. */
+  async saying(count: number): Promise<string[]> {
+    await until(() => this.said.length >= count);
+    return this.said;
+  }
+}
+
+const opened = 'open backup laptop 192.0.2.7';
+const closed = 'close backup laptop 192.0.2.7';
+const longMs = 60_000;
+
+test('a door is opened, and closed when its time is over', async t => {
+  const bench = new Bench(t);
+  const errands = bench.start();
+  assert.equal(errands.open(bench.door(200), source, 'laptop'), 'ran');
+  assert.equal(errands.owed.length, 1);
+  assert.deepEqual(await bench.saying(2), [opened, closed]);
+  await until(() => errands.owed.length === 0);
+  assert.deepEqual(bench.book.lines, ['closed backup for laptop from 192.0.2.7']);
+  assert.deepEqual(new Journal(bench.journalPath).owed, []);
+});
+
+test('a door without a closing command owes nothing, and is run for every knock', async t => {
+  const bench = new Bench(t);
+  const errands = bench.start();
+  const door = { ...bench.door(longMs), closeRun: undefined };
+  assert.equal(errands.open(door, source, 'laptop'), 'ran');
+  assert.equal(errands.open(door, source, 'laptop'), 'ran');
+  assert.deepEqual(await bench.saying(2), [opened, opened]);
+  assert.deepEqual(errands.owed, []);
+  assert.equal(await errands.close('backup', source), false);
+});
+
+test('a second knock keeps the door open for longer and runs nothing twice', async t => {
+  const bench = new Bench(t);
+  const errands = bench.start();
+  errands.open(bench.door(300), source, 'laptop');
+  const { dueAt } = errands.owed[0]!;
+  await bench.saying(1);
+  await new Promise(resolve => setTimeout(resolve, 150));
+  assert.equal(errands.open(bench.door(300), source, 'laptop'), 'extended');
+  assert.equal(errands.owed.length, 1);
+  assert.ok(errands.owed[0]!.dueAt >= dueAt + 140);
+  assert.deepEqual(await bench.saying(2), [opened, closed]);
+  await until(() => errands.owed.length === 0);
+  assert.ok(Date.now() >= dueAt + 140, 'not at the first time');
+  assert.deepEqual(bench.said, [opened, closed]);
+});
+
+test('every source and every door has an opening of its own', async t => {
+  const bench = new Bench(t);
+  const errands = bench.start();
+  const other = parseAddress('2001:db8::1')!;
+  const door = bench.door(longMs);
+  assert.equal(errands.open(door, source, 'laptop'), 'ran');
+  assert.equal(errands.open(door, other, 'laptop'), 'ran');
+  assert.equal(errands.open({ ...door, name: 'mail' }, source, 'laptop'), 'ran');
+  await bench.saying(3);
+  assert.equal(await errands.close('backup', source), true);
+  assert.deepEqual(bench.said[3], closed);
+  assert.deepEqual(
+    errands.owed.map(({ door, source }) => `${door} ${source}`),
+    ['backup 2001:db8::1', 'mail 192.0.2.7'],
+  );
+  await errands.closeAll();
+});
+
+test('a door is closed by hand before its time, once', async t => {
+  const bench = new Bench(t);
+  const errands = bench.start();
+  errands.open(bench.door(300), source, 'laptop');
+  await bench.saying(1);
+  assert.equal(await errands.close('backup', source), true);
+  assert.deepEqual(bench.said, [opened, closed]);
+  assert.equal(await errands.close('backup', source), false);
+  await new Promise(resolve => setTimeout(resolve, 400));
+  assert.deepEqual(bench.said, [opened, closed], 'its time is over, and nothing is owed');
+});
+
+test('what an earlier run left owed is run once its time has come, and once only', async t => {
+  const bench = new Bench(t);
+  bench.start().open(bench.door(longMs), source, 'laptop');
+  await bench.saying(1);
+  // As after kill -9: the journal is what is left. Its time was over while nobody ran.
+  const journal = readFileSync(bench.journalPath, 'utf8');
+  writeFile(bench.folder, 'journal', journal.replace(/"dueAt":\d+/, '"dueAt":1000'));
+  const errands = bench.start();
+  assert.deepEqual(await bench.saying(2), [opened, closed]);
+  await until(() => errands.owed.length === 0);
+  bench.start();
+  await new Promise(resolve => setTimeout(resolve, 100));
+  assert.deepEqual(bench.said, [opened, closed]);
+});
+
+test('what is owed and not yet due waits for its time after a start', async t => {
+  const bench = new Bench(t);
+  const journal = new Journal(bench.journalPath);
+  const dueAt = Date.now() + 400;
+  const argv = ['/bin/sh', '-c', bench.note('close'), 'backup', 'laptop', '192.0.2.7'];
+  journal.owe({ door: 'backup', client: 'laptop', source: '192.0.2.7', dueAt, argv, timeLimitMs: 5000 });
+  journal.close();
+  const errands = bench.start();
+  assert.equal(errands.owed.length, 1);
+  await bench.saying(1);
+  assert.ok(Date.now() >= dueAt - 5, 'not before its time');
+  await until(() => errands.owed.length === 0);
+});
+
+test('what is owed for longer than a timer can wait is not run at once', async t => {
+  const bench = new Bench(t);
+  const errands = bench.start();
+  errands.open(bench.door(2 ** 40), source, 'laptop');
+  await bench.saying(1);
+  await new Promise(resolve => setTimeout(resolve, 100));
+  assert.deepEqual(bench.said, [opened]);
+  await errands.closeAll();
+});
+
+test('at the end everything is closed', async t => {
+  const bench = new Bench(t);
+  const errands = bench.start();
+  for (const text of ['192.0.2.1', '192.0.2.2', '2001:db8::3']) {
+    errands.open(bench.door(longMs), parseAddress(text)!, 'laptop');
+  }
+  await bench.saying(3);
+  await errands.closeAll();
+  assert.deepEqual(errands.owed, []);
+  assert.deepEqual(bench.said.filter(line => line.startsWith('close')).sort(), [
+    'close backup laptop 192.0.2.1',
+    'close backup laptop 192.0.2.2',
+    'close backup laptop 2001:db8::3',
+  ]);
+});
+
+test('a closing command that is running when everything is closed is not run again', async t => {
+  const bench = new Bench(t);
+  const errands = bench.start();
+  errands.open(bench.door(100, { close: `${bench.note('close')}; sleep 0.3` }), source, 'laptop');
+  await bench.saying(2);
+  await errands.closeAll();
+  assert.deepEqual(bench.said, [opened, closed]);
+});
+
+test('a door that opens again while it is being closed is opened after that', async t => {
+  const bench = new Bench(t);
+  const errands = bench.start();
+  const door = bench.door(100, { close: `sleep 0.2; ${bench.note('close')}` });
+  errands.open(door, source, 'laptop');
+  await bench.saying(1);
+  await new Promise(resolve => setTimeout(resolve, 200));
+  assert.deepEqual(bench.said, [opened], 'it is being closed');
+  assert.equal(errands.open({ ...door, openForMs: longMs }, source, 'laptop'), 'ran');
+  assert.deepEqual(await bench.saying(3), [opened, closed, opened]);
+  assert.equal(errands.owed.length, 1);
+  await errands.closeAll();
+  assert.deepEqual(bench.said, [opened, closed, opened, closed]);
+});
+
+test('a closing command that fails is told of, still owed, and tried again', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const bench = new Bench(t);
+  const errands = bench.start();
+  errands.open(
+    bench.door(1000, { close: `${bench.note('close')}; test -e ${bench.folder}/well` }),
+    source,
+    'laptop',
+  );
+  for (const [tries, waitMs] of [
+    [1, 1000],
+    [2, 5000],
+    [3, 10_000],
+    [4, 20_000],
+  ] as const) {
+    t.mock.timers.tick(waitMs - 1);
+    await settled();
+    assert.equal(bench.said.filter(line => line === closed).length, tries - 1, 'not before its time');
+    t.mock.timers.tick(1);
+    await eventually(() => bench.book.errors.length === 2 * tries);
+    assert.equal(
+      bench.book.errors.at(-1),
+      `door backup may still be open for 192.0.2.7: its close_run failed; next try in ${5 * 2 ** (tries - 1)} s`,
+    );
+    assert.equal(errands.owed.length, 1);
+  }
+  writeFile(bench.folder, 'well', '');
+  t.mock.timers.tick(40_000);
+  await eventually(() => errands.owed.length === 0);
+  assert.deepEqual(new Journal(bench.journalPath).owed, []);
+});
+
+test('a closing command that fails at the end is owed to the next start', async t => {
+  const bench = new Bench(t);
+  const errands = bench.start();
+  errands.open(bench.door(longMs, { close: 'exit 1' }), source, 'laptop');
+  await bench.saying(1);
+  await errands.closeAll();
+  assert.equal(new Journal(bench.journalPath).owed.length, 1);
+});
+
+test('what cannot be noted is not opened', async t => {
+  const bench = new Bench(t);
+  const errands = bench.start();
+  withoutRoom(10, () => {
+    assert.throws(() => errands.open(bench.door(longMs), source, 'laptop'), { code: 'EFBIG' });
+  });
+  assert.deepEqual(errands.owed, []);
+  await new Promise(resolve => setTimeout(resolve, 100));
+  assert.deepEqual(bench.said, []);
+});
+
+test('an opening command that fails is closed all the same', async t => {
+  const bench = new Bench(t);
+  const errands = bench.start();
+  errands.open(bench.door(100, { run: 'exit 3' }), source, 'laptop');
+  assert.deepEqual(await bench.saying(1), [closed]);
+  await until(() => errands.owed.length === 0);
+  assert.deepEqual(bench.book.errors, ['door backup: /bin/sh ended with status 3']);
+});
+
+/** With a clock that is not real: a turn of the event loop, as often as it takes. */
+async function eventually(isSo: () => boolean): Promise<void> {
+  const start = performance.now();
+  while (!isSo()) {
+    if (performance.now() - start > 10_000) throw new Error(`not within ten seconds: ${isSo}`);
+    await settled();
+  }
+}
+
+function settled(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve));
+}

@@ -1,0 +1,135 @@
+/** The table's text: what a configuration changes in it. That nft takes it, and what it does, is test/e2e's. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import {
+  freshTableText,
+  guardedServices,
+  noTableText,
+  openingSets,
+  tableText,
+} from '../../src/daemon/table.js';
+import { read, smallText } from './reading.js';
+
+/** The rules of a chain, less those that are always there. */
+function rules(text: string, chain: string): string[] {
+  const body =
+    new RegExp(`^  chain ${chain} \\{\\n([^}]*(?:\\{[^}]*\\}[^}]*)*?)^  \\}`, 'm').exec(text)?.[1] ?? 'none';
+  return body
+    .trimEnd()
+    .split('\n')
+    .map(line => line.trim())
+    .filter(line => !/^type filter|^iif lo accept$|^ct state |^tcp flags & syn == 0/.test(line));
+}
+
+const toUs = 'fib daddr type { local, broadcast, anycast, multicast }';
+const syns = 'tcp flags & (fin|syn|rst|ack) == syn';
+
+const doors = `[[door]]
+name = "web"
+command = 2
+services = ["tcp/443", "tcp/80", "udp/443"]
+[[door]]
+name = "more"
+command = 3
+services = ["tcp/443", "tcp/22"]
+single_use = true
+[[door]]
+name = "run"
+command = 4
+run = ["/bin/true"]
+`;
+
+/** Configuration, rules of the chain that hears, rules of the chain that guards. */
+const tables: readonly [string, string, readonly string[], readonly string[]][] = [
+  ['nothing at all', '', [''], ['']],
+  [
+    'a window and a door',
+    smallText,
+    [`tcp dport 40000-40255 ${syns} ${toUs} jump knock`],
+    [`tcp dport 40000-40255 ${toUs} drop`, `${toUs} meta l4proto . th dport { tcp . 22 } jump door`],
+  ],
+  [
+    'a window at the end',
+    '[port_sequence]\nbase_port = 65280\n',
+    [`tcp dport 65280-65535 ${syns} ${toUs} jump knock`],
+    [`tcp dport 65280-65535 ${toUs} drop`],
+  ],
+  [
+    'doors without a window',
+    doors,
+    [''],
+    [`${toUs} meta l4proto . th dport { tcp . 22, tcp . 443, tcp . 80, udp . 443 } jump door`],
+  ],
+  ['a door that runs a command', doors.replace(/[\s\S]*single_use.*\n/, ''), [''], ['']],
+  [
+    'networks of both kinds before what is closed',
+    `[guard]\nalways_allow = ["192.0.2.9/24", "2001:db8::1", "198.51.100.7", "fd00::/8"]\n${smallText}`,
+    [`tcp dport 40000-40255 ${syns} ${toUs} jump knock`],
+    [
+      'ip saddr { 192.0.2.0/24, 198.51.100.7/32 } accept',
+      'ip6 saddr { 2001:db8::1/128, fd00::/8 } accept',
+      `tcp dport 40000-40255 ${toUs} drop`,
+      `${toUs} meta l4proto . th dport { tcp . 22 } jump door`,
+    ],
+  ],
+  ['networks of IPv6 alone', '[guard]\nalways_allow = ["::1"]\n', [''], ['ip6 saddr { ::1/128 } accept']],
+];
+
+for (const [name, text, window, guard] of tables) {
+  test(`the table for ${name}`, t => {
+    const table = tableText(read(t, text));
+    const some = (found: readonly string[]) => found.filter(line => line !== '');
+    assert.deepEqual(some(rules(table, 'window')), some(window));
+    assert.deepEqual(some(rules(table, 'guard')), some(guard));
+  });
+}
+
+test('what is accepted stands before what is closed, and loopback is left alone', t => {
+  const table = tableText(read(t, smallText));
+  const guard = /chain guard \{([\s\S]*?)\n {2}\}/.exec(table)?.[1] ?? '';
+  const places = ['established,related accept', 'iif lo accept', 'drop', 'jump door'].map(word =>
+    guard.indexOf(word),
+  );
+  assert.ok(places.every(place => place > 0));
+  assert.deepEqual(
+    places,
+    [...places].sort((a, b) => a - b),
+  );
+  assert.match(table, /chain window \{\n[^\n]*priority raw[^\n]*\n {4}iif lo accept\n/);
+});
+
+test('the door lets in who is in a set, takes a single use away, and drops the rest', t => {
+  assert.deepEqual(rules(tableText(read(t, smallText)), 'door'), [
+    'ip saddr . meta l4proto . th dport @open4 accept',
+    'ip6 saddr . meta l4proto . th dport @open6 accept',
+    'ip saddr . meta l4proto . th dport @once4 delete @once4 { ip saddr . meta l4proto . th dport } accept',
+    'ip6 saddr . meta l4proto . th dport @once6 delete @once6 { ip6 saddr . meta l4proto . th dport } accept',
+    'counter drop',
+  ]);
+});
+
+test('knocks are logged to the group that is configured, and dropped', (t: TestContext) => {
+  const knock = rules(tableText(read(t, `[capture]\nfrom = "stdin"\ngroup = 77\n${smallText}`)), 'knock');
+  assert.equal(knock.at(-1), 'drop');
+  assert.match(knock.at(-2)!, /^counter log group 77 snaplen \d+$/);
+});
+
+test('loading swaps the rules and keeps the sets; anew it takes all away first', t => {
+  const config = read(t, smallText);
+  assert.match(
+    tableText(config),
+    /^table inet portknock\nflush table inet portknock\ntable inet portknock \{\n/,
+  );
+  assert.equal(noTableText, 'table inet portknock\ndelete table inet portknock\n');
+  assert.equal(freshTableText(config), noTableText + tableText(config));
+  for (const set of [...Object.values(openingSets.many), ...Object.values(openingSets.single)]) {
+    assert.match(
+      tableText(config),
+      new RegExp(`^  set ${set} \\{\\n    type ipv[46]_addr \\. inet_proto \\. inet_service\\n`, 'm'),
+    );
+  }
+});
+
+test('each guarded service is named once', t => {
+  assert.deepEqual(guardedServices(read(t, doors)), ['tcp/22', 'tcp/443', 'tcp/80', 'udp/443']);
+});
