@@ -4,6 +4,7 @@ import {
   chownSync,
   closeSync,
   fsyncSync,
+  lstatSync,
   openSync,
   renameSync,
   rmSync,
@@ -31,6 +32,8 @@ export function createFile(path: string, text: string, mode: number): void {
 export function replaceFile(path: string, text: string, check: (path: string) => void): void {
   const fresh = `${path}.new`;
   try {
+    if (lstatSync(path).isSymbolicLink())
+      throw new OperatorError('link', `${path}: is a link`, { hint: 'name the file itself with --config' });
     const { mode, uid, gid } = statSync(path);
     write(fresh, text, 0o600);
     try {

@@ -1,7 +1,8 @@
 /**
  * The journal: closing commands that are owed, durable from before the door opens until they have run.
  *
- * One JSON object a line; a line that a crash cut short is the last one and says nothing. Rewritten at every start.
+ * One JSON object a line; a line that a crash cut short is the last one and says nothing. Rewritten at every start, and
+ * whenever it has grown long.
  */
 import {
   closeSync,
@@ -11,12 +12,11 @@ import {
   openSync,
   readFileSync,
   renameSync,
-  writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import { errorCode, OperatorError } from '../system/error.js';
-import { syncFolder } from './ledger.js';
+import { syncFolder, writeAll } from './ledger.js';
 
 const debt = v.object({
   door: v.string(),
@@ -34,6 +34,9 @@ export type Debt = v.InferOutput<typeof debt>;
 
 const entry = v.union([v.object({ owed: debt }), v.object({ paid: v.string() })]);
 
+/** Bytes: past that, what has been paid is left out. */
+const longest = 1 << 20;
+
 /** One opening of a command door: a door and a source. */
 export function debtKey({ door, source }: { readonly door: string; readonly source: string }): string {
   return `${door} ${source}`;
@@ -41,19 +44,16 @@ export function debtKey({ door, source }: { readonly door: string; readonly sour
 
 export class Journal {
   readonly #owed = new Map<string, Debt>();
-  readonly #fd: number;
+  readonly #path: string;
+  #fd: number;
   #length = 0;
 
   /** Opens the journal at a path. @throws OperatorError */
   constructor(path: string) {
     try {
+      this.#path = path;
       this.#read(path);
-      const fresh = `${path}.new`;
-      this.#fd = openSync(fresh, 'w', 0o600);
-      for (const owed of this.#owed.values()) this.#append({ owed });
-      fsyncSync(this.#fd);
-      renameSync(fresh, path);
-      syncFolder(dirname(path));
+      this.#fd = this.#rewrite();
     } catch (error) {
       const hint =
         errorCode(error) === 'ENOSPC'
@@ -86,10 +86,34 @@ export class Journal {
   pay(key: string): void {
     this.#owed.delete(key);
     this.#append({ paid: key });
+    if (this.#length < longest) return;
+    const before = this.#fd;
+    this.#fd = this.#rewrite();
+    closeSync(before);
   }
 
   close(): void {
     closeSync(this.#fd);
+  }
+
+  /** Puts a file with nothing but what is owed in the place of the one before. @returns its descriptor */
+  #rewrite(): number {
+    const fresh = `${this.#path}.new`;
+    const fd = openSync(fresh, 'w', 0o600);
+    try {
+      const bytes = Buffer.from(
+        [...this.#owed.values()].map(owed => `${JSON.stringify({ owed })}\n`).join(''),
+      );
+      writeAll(fd, bytes, 0);
+      fsyncSync(fd);
+      renameSync(fresh, this.#path);
+      syncFolder(dirname(this.#path));
+      this.#length = bytes.length;
+      return fd;
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
   }
 
   #read(path: string): void {
@@ -110,8 +134,7 @@ export class Journal {
   #append(line: { readonly owed: Debt } | { readonly paid: string }): void {
     const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
     try {
-      for (let at = 0; at < bytes.length; )
-        at += writeSync(this.#fd, bytes, at, bytes.length - at, this.#length + at);
+      writeAll(this.#fd, bytes, this.#length);
       fdatasyncSync(this.#fd);
       this.#length += bytes.length;
     } catch (error) {

@@ -125,6 +125,7 @@ function checksum(clientId: number, time: Uint8Array): Buffer {
     .subarray(0, 8);
 }
 
-function writeAll(fd: number, bytes: Buffer, position: number): void {
+/** Writes all bytes at a place in a file, however many calls it takes. */
+export function writeAll(fd: number, bytes: Buffer, position: number): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, position + at);
 }

@@ -147,9 +147,7 @@ export class Monitor {
       if (!isUnicast(source)) throw new OperatorError('bad-source', 'its source is no host');
       let outcome = 'opened';
       if (door.kind === 'command') outcome = this.#errands.open(door, source, client);
-      else if (this.#guard === undefined)
-        throw new OperatorError('no-guard', 'no table is kept; restart portknockd');
-      else await this.#guard.open(door, source, client);
+      else await this.#tableKeeper().open(door, source, client);
       this.#note(
         at,
         source,
@@ -165,6 +163,14 @@ export class Monitor {
       this.#note(at, source, door.name, client, 'failed', 'error', text);
       return false;
     }
+  }
+
+  #tableKeeper(): Guard {
+    if (this.#guard !== undefined) return this.#guard;
+    throw new OperatorError(
+      'no-guard',
+      'this daemon keeps no table: no door of its configuration opens a service',
+    );
   }
 
   #noteRefusal({ code, detail, source, door, client, value: at }: Frame): void {
@@ -193,8 +199,8 @@ export class Monitor {
   async #answer(request: ControlRequest): Promise<unknown> {
     if (request.ask === 'status') return this.#status();
     if (request.ask === 'reload') return this.reload();
-    if (request.ask === 'install') return this.#guard?.load(this.#config);
-    if (request.ask === 'remove') return this.#guard?.remove();
+    if (request.ask === 'install') return this.#tableKeeper().load(this.#config);
+    if (request.ask === 'remove') return this.#tableKeeper().remove();
     const door = this.#config.doors.find(({ name }) => name === request.door);
     const source = parseAddress(request.address);
     if (door === undefined) throw new OperatorError('no-door', `there is no door "${request.door}"`);

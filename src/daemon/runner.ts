@@ -96,15 +96,17 @@ export class Runner {
   #logOutput(errand: Errand, stream: Readable | null): void {
     let rest = '';
     let count = 0;
+    const say = (line: string) => {
+      const text = count < mostLines ? printable(line) : 'says more, which is dropped';
+      if (count++ <= mostLines) this.#log.info(fields(errand), `door ${errand.door}: ${text}`);
+    };
     stream?.setEncoding('utf8').on('data', (chunk: string) => {
       const lines = (rest + chunk).split('\n');
       rest = (lines.pop() ?? '').slice(-4096);
-      for (const line of lines) {
-        if (count++ < mostLines) this.#log.info(fields(errand), `door ${errand.door}: ${printable(line)}`);
-      }
+      for (const line of lines) say(line);
     });
     stream?.on('end', () => {
-      if (rest !== '') this.#log.info(fields(errand), `door ${errand.door}: ${printable(rest)}`);
+      if (rest !== '') say(rest);
     });
   }
 }
