@@ -199,3 +199,16 @@ test('what is no file is said as such', t => {
       error.hint === 'state_directory must be a folder we can write to',
   );
 });
+
+test('a journal stays short however often something is owed and paid, and forgets nothing', t => {
+  const path = newPath(t);
+  const journal = open(t, path);
+  journal.owe(debt('192.0.2.1'));
+  for (let round = 0; round < 6000; round++) {
+    journal.owe(debt('192.0.2.2'));
+    journal.pay(debtKey(debt('192.0.2.2')));
+  }
+  // 6000 debts of about 200 bytes: it has been rewritten on the way.
+  assert(statSync(path).size < 1_000_000, `${statSync(path).size} bytes`);
+  assert.deepEqual(open(t, path).owed, [debt('192.0.2.1')]);
+});
