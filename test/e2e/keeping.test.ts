@@ -154,25 +154,6 @@ describe('a running daemon', { skip: notIsolated }, () => {
     const seen = status.counters['seen'] ?? 0;
     assert(seen > 900 && seen < 2500, `the daemon saw ${seen} of 3016 SYNs`);
   });
-
-  test('tells a service manager: ready, alive, reloading, stopping', async t => {
-    const network = await Network.create(t);
-    const daemon = new Daemon(t, network.server);
-    const socket = `${daemon.folder}/notify`;
-    const manager = network.server.namespace.start('python3', ['-u', '-c', notifyReceiver, socket]);
-    await manager.line(/listening/);
-    const program = network.server.namespace.start(
-      process.execPath,
-      [`${process.env['PORTKNOCK_PROJECT']}/dist/src/daemon/main.js`, '--config', daemon.configFile],
-      { env: { NOTIFY_SOCKET: socket, WATCHDOG_USEC: '600000' } },
-    );
-    await manager.line(/READY=1/);
-    await manager.line(/WATCHDOG=1/);
-    program.signal('SIGHUP');
-    await manager.line(/RELOADING=1/);
-    await program.stop();
-    await manager.line(/STOPPING=1/);
-  });
 });
 
 describe('the table', { skip: notIsolated }, () => {
@@ -213,9 +194,3 @@ interface StatusJson {
   readonly last_knocks: readonly { outcome: string }[];
   readonly counters: Readonly<Record<string, number>>;
 }
-
-const notifyReceiver = `
-import socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); print('listening')
-while True: print(s.recv(4096).decode())
-`;
