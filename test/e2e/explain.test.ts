@@ -1,6 +1,6 @@
 /** What the daemon made of packets, and what `explain` makes of a recording of the same packets: the same. */
 import assert from 'node:assert/strict';
-import { chmodSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Daemon } from './harness/daemon.js';
@@ -48,6 +48,8 @@ describe('a recording', { skip: missing('tcpdump') }, () => {
       assert.equal((await daemon.knock(client, [], { address, command, id }).end()).status, 0);
     }
     await eventually('four outcomes', () => outcomes(daemon.program?.stderr ?? '').length === 4);
+    // 64 SYNs of 74 or 94 bytes, and 16 bytes before each.
+    await eventually('all is recorded', () => statSync(capture).size > 6000);
     await recorder.stop();
     // tcpdump writes as another user where it can.
     await network.server.namespace.exec('chmod', ['a+r', capture]);
