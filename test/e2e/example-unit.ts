@@ -1,6 +1,6 @@
 /**
  * Units of systemd from examples/, run by hand: what they start, and of their sandbox what a test can build without
- * systemd (capabilities, no new privileges, a file system to read only, a bare /proc, no foreign address families).
+ * systemd (capabilities, no new privileges, a file system to read only, a /proc without others' processes).
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -54,7 +54,7 @@ export function capabilities(unit: Unit): string[] {
 export const readOnly = [
   'sh',
   '-c',
-  'mount -o remount,ro,bind / && mount -t proc -o hidepid=invisible,subset=pid proc /proc && exec "$@"',
+  'mount -o remount,ro,bind / && mount -t proc -o hidepid=invisible proc /proc && exec "$@"',
   'sandbox',
 ];
 

@@ -1,7 +1,7 @@
 /** That the units in examples/systemd are sound, and that the daemon does its work in the sandbox they describe. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,11 +33,15 @@ describe('read by systemd', { skip: missing('systemd-analyze') }, () => {
   test('the units have no mistake', t => {
     const folder = copyUnits(t);
     const paths = units.map(unit => join(folder, unit));
-    const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...paths], {
-      encoding: 'utf8',
-    });
-    assert.equal(stderr, '');
-    assert.equal(status, 0);
+    const verify = () => {
+      const args = ['verify', '--man=no', ...paths];
+      const { stderr } = spawnSync('systemd-analyze', args, { encoding: 'utf8' });
+      // It also reads units of this machine, which are not ours to judge.
+      return stderr.split('\n').filter(line => line.includes('portknock'));
+    };
+    assert.deepEqual(verify(), []);
+    appendFileSync(paths[0]!, 'Restrat=always\n');
+    assert.equal(verify().length, 1);
   });
 
   for (const unit of units) {
@@ -65,6 +69,23 @@ describe('in the sandbox', { skip: missing('setpriv') }, () => {
     await server.namespace.exec(sandbox[0] ?? 'env', [...sandbox.slice(1), ...argv]);
     assert.equal(await client.portState(server.ipv4, 22), 'silent');
     assert.equal(await client.portState(server.ipv6, 22), 'silent');
+  });
+
+  test('a connection that is there before the table lives on', async t => {
+    const { server, client, daemon } = await site(t);
+    const echo =
+      "net.createServer(s => s.on('error', () => {}).pipe(s)).listen(23, '::', () => console.log('up'))";
+    await server.namespace.start(process.execPath, ['-e', echo]).line(/up/);
+    daemon.configure({ doors: [{ name: 'echo', command: 1, services: ['tcp/23'] }] });
+    const call = `const s = net.connect(23, '${server.ipv4}'); process.stdin.pipe(s); s.pipe(process.stdout)`;
+    const session = client.namespace.start(process.execPath, ['-e', call]);
+    session.write('before\n');
+    await session.line(/before/);
+    const argv = [...capabilities(firewallUnit), ...commandOf(firewallUnit, daemon.configFile)];
+    await server.namespace.exec(sandbox[0] ?? 'env', [...sandbox.slice(1), ...argv]);
+    assert.equal(await client.portState(server.ipv4, 23), 'silent');
+    session.write('after\n');
+    await session.line(/after/);
   });
 
   for (const family of ['ipv4', 'ipv6'] as const) {
@@ -185,7 +206,7 @@ test('its system calls are those that the units allow', { skip: noStrace() }, as
   await program.line(/closed run/, 30_000);
   await program.stop(30_000);
   const used = new Set(Array.from(readFileSync(trace, 'utf8').matchAll(/^\d+\s+(\w+)\(/gm), m => m[1]!));
-  assert.ok(used.has('sendto') && used.has('setresuid') && used.has('execve'), [...used].join(' '));
+  assert.ok(used.has('sendto') && used.has('execve'), [...used].join(' '));
   const allowed = allowedCalls(daemonUnit);
   assert.deepEqual(
     [...used].filter(call => !allowed.has(call)),

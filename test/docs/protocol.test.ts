@@ -1,0 +1,179 @@
+/** That PROTOCOL.md says what the code does: its examples are vectors and decode, its lists are the code's lists. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { deriveClassicKey, deriveKey } from '../../src/crypto/derive.js';
+import { mac } from '../../src/crypto/mac.js';
+import type { Config } from '../../src/daemon/config.js';
+import { explainCapture } from '../../src/daemon/explain.js';
+import { reasons } from '../../src/methods/knock.js';
+import { classicCipher } from '../../src/methods/port-sequence/classic.js';
+import { blockCipher, hasTag, tagKey, unseal } from '../../src/methods/port-sequence/sealed.js';
+import { formatAddress, parseAddress } from '../../src/net/address.js';
+import { formatHit, HitLines } from '../../src/net/lines.js';
+import { formatProfile, parseProfile } from '../../src/system/profile.js';
+import { sourcesUnder } from '../house/project.js';
+import { classicVectors, sealedVectors } from '../methods/port-sequence/vectors.js';
+import { bytes, codeBlocks, exampleFields, read, section, sectionNumbers } from './protocol.js';
+
+const text = read('PROTOCOL.md');
+
+const ports = (list: string | undefined) => (list ?? '').split(' ').map(Number);
+/** The vector that a section says its example is. */
+const nameOf = (part: string) => /\(`((?:classic|sealed) \d)` in `test\/vectors/.exec(part)?.[1];
+
+test('sections that the sources name are there', () => {
+  const numbers = new Set(sectionNumbers(text));
+  let named = 0;
+  for (const { path, text: source } of sourcesUnder('src')) {
+    for (const match of source.matchAll(
+      /PROTOCOL\.md sections? ([\d.]+\d|\d)(?: (?:and|to) ([\d.]+\d|\d))?/g,
+    )) {
+      for (const number of match.slice(1).filter(number => number !== undefined)) {
+        named++;
+        assert.ok(numbers.has(number), `${path} names section ${number}`);
+      }
+    }
+  }
+  assert.ok(named > 10);
+});
+
+test('the example of section 1.3 is a vector, and what it says', () => {
+  const part = section(text, '1.3');
+  const vector = classicVectors.find(({ name }) => name === nameOf(part));
+  assert.ok(vector !== undefined);
+  const example = exampleFields(part);
+  assert.equal(example['passphrase'], vector.passphrase);
+  assert.equal(example['block'], vector.block);
+  assert.deepEqual(ports(example['ports']), vector.ports);
+  assert.match(part, new RegExp(`command ${vector.command}, base port ${vector.base_port}\\.`));
+  assert.deepEqual(bytes(example['key']), deriveClassicKey(vector.passphrase));
+  const plaintext = classicCipher(vector.passphrase).decrypt(bytes(example['block']));
+  assert.deepEqual(bytes(example['plaintext']), plaintext);
+});
+
+const sealedPart = section(text, '1.4');
+const sealedExample = exampleFields(sealedPart);
+const sealedVector = sealedVectors.find(({ name }) => name === nameOf(sealedPart))!;
+
+test('the example of section 1.4 is a vector', () => {
+  assert.ok(sealedVector !== undefined);
+  const { client, command, time_ms, base_port, address, block, ordered } = sealedVector;
+  assert.equal(sealedExample['site key'], sealedVector.site_key);
+  assert.equal(sealedExample['client key'], sealedVector.client_key);
+  assert.equal(sealedExample['block'], block);
+  assert.deepEqual(ports(sealedExample['ports']), ordered);
+  const said = `client ${client}, command ${command}, at ${new Date(time_ms).toISOString()}, from ${address}, base port ${base_port}.`;
+  assert.ok(sealedPart.includes(said), said);
+});
+
+test('the example of section 1.4 decodes to what it says', () => {
+  const key = tagKey(bytes(sealedExample['client key']));
+  const siteKey = bytes(sealedExample['site key']);
+  const claim = unseal(blockCipher(siteKey), bytes(sealedExample['block']));
+  const source = parseAddress(sealedVector.address!)!;
+  assert.ok(hasTag(claim, key, sealedVector.base_port, source));
+  assert.deepEqual(bytes(sealedExample['K_tag']), Buffer.from(key));
+  assert.deepEqual(
+    bytes(sealedExample['K_block']),
+    Buffer.from(deriveKey(siteKey, 'portknock/sealed/1 block')),
+  );
+  const plaintext = bytes(sealedExample['plaintext']);
+  assert.deepEqual(plaintext, Buffer.from(claim.plaintext));
+  assert.deepEqual(mac(key, 8, bytes(sealedExample['tag covers'])), plaintext.subarray(8));
+});
+
+test('the example of section 1.1 spells the block of section 1.4', () => {
+  const example = exampleFields(section(text, '1.1'));
+  assert.deepEqual(bytes(example['block']), bytes(sealedExample['block']));
+  assert.equal(example['ports'], sealedExample['ports']);
+});
+
+test('the example of section 2.2 is hits, written as ulogport writes them', () => {
+  const example = codeBlocks(section(text, '2.2')).at(-1)!;
+  const lines = new HitLines();
+  let written = '';
+  const hits: number[] = [];
+  lines.push(example, (port, source) => {
+    hits.push(port);
+    written += formatHit(port, source);
+  });
+  assert.equal(written, example);
+  assert.deepEqual(hits.slice(0, 3), ports(sealedExample['ports']).slice(0, 3));
+});
+
+test('the profile of section 3 is one, and every key of profiles stands there', () => {
+  const part = section(text, '3');
+  const [example] = codeBlocks(part, 'json');
+  const profile = parseProfile(example!);
+  assert.deepEqual(JSON.parse(formatProfile(profile)), JSON.parse(example!));
+  const classic = { ...profile, identity: { classicPassphrase: 'x' } };
+  const { doors, ...keys } = JSON.parse(formatProfile(classic)) as { doors: { ssh: object } };
+  const all = [...Object.keys(JSON.parse(example!)), ...Object.keys(keys)];
+  for (const key of [...all, ...Object.keys(doors.ssh).map(key => `doors.*.${key}`)]) {
+    assert.ok(
+      part.split('\n').some(line => line.startsWith('| `') && line.includes(`\`${key}\``)),
+      key,
+    );
+  }
+});
+
+test('section 4 lists the reasons of the code, and no others', () => {
+  const rows = Array.from(section(text, '4').matchAll(/^\| `([a-z-]+)` \|/gm), match => match[1]!);
+  assert.deepEqual([...rows].sort(), [...reasons].sort());
+  const used = Array.from(text.matchAll(/refuse[sd]?: ([^|.\n]*)/g), match => match[1]!);
+  const words = used.flatMap(list => Array.from(list.matchAll(/`([a-z-]+)`/g), match => match[1]!));
+  assert.ok(words.length > 10);
+  for (const word of words) assert.ok((reasons as readonly string[]).includes(word), word);
+});
+
+test('section 5: explain prints the example for the knock of section 1.4', () => {
+  const [example] = codeBlocks(section(text, '5'), 'json');
+  const source = formatAddress(parseAddress(sealedVector.address!)!);
+  const lines = sealedVector.ordered.map(port => `${port} ${source}\n`).join('');
+  const printed: string[] = [];
+  const remarks = explainCapture(config(), Buffer.from(lines), sealedVector.time_ms, explanation =>
+    printed.push(`${JSON.stringify(explanation)}\n`),
+  );
+  assert.deepEqual(remarks, []);
+  assert.deepEqual(printed, [example]);
+});
+
+/** The server that section 5 speaks of. */
+function config(): Config {
+  const key = bytes(sealedVector.client_key);
+  return {
+    file: 'portknockd.toml',
+    stateDirectory: 'state',
+    user: 'portknock',
+    capture: { from: 'stdin' },
+    group: 5,
+    portSequence: {
+      basePort: sealedVector.base_port,
+      skewMs: 60_000,
+      siteKey: bytes(sealedVector.site_key),
+    },
+    alwaysAllow: [],
+    doors: [
+      {
+        kind: 'services',
+        name: 'ssh',
+        command: sealedVector.command,
+        openForMs: 30_000,
+        services: [{ protocol: 6, port: 22 }],
+        singleUse: false,
+      },
+    ],
+    clients: [
+      {
+        kind: 'sealed',
+        name: 'laptop',
+        doors: ['ssh'],
+        revoked: false,
+        id: sealedVector.client,
+        key,
+        addressRequired: true,
+      },
+    ],
+    warnings: [],
+  };
+}

@@ -1,0 +1,96 @@
+/** That the configurations in examples/ are sound as they stand, with keys of the reader's own, and leave nothing out. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { copyFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { tables } from '../../src/daemon/schema.js';
+import { temporaryFolder, writeSecret } from './harness/folder.js';
+import { project } from './harness/isolation.js';
+
+const portknockd = `${project}/dist/src/daemon/main.js`;
+
+function readExample(name: string): string {
+  return readFileSync(join(project, 'examples', name), 'utf8');
+}
+
+/** Copies a configuration to a folder with every key file that it names. @returns its path there */
+function prepare(t: TestContext, name: string): string {
+  const folder = temporaryFolder(t, 'examples');
+  for (const [, kind, file] of readExample(name).matchAll(/^(\w+)_file = "([^"]+)"/gm)) {
+    const secret = kind === 'classic_passphrase' ? 'open sesame' : randomBytes(32).toString('hex');
+    writeSecret(folder, file!, secret);
+  }
+  copyFileSync(join(project, 'examples', name), join(folder, name));
+  return join(folder, name);
+}
+
+for (const [name, expected] of [
+  [
+    'portknockd.toml',
+    [
+      'guarded         tcp/22, tcp/443, tcp/8443, udp/51820',
+      'window          tcp/40000 to 40255',
+      'always allowed  192.0.2.0/24, 2001:db8:1::/48',
+      'door            console (command 2) opens tcp/8443 for 10s, for one connection',
+      'door            backup (command 4) runs /usr/local/bin/backup --for {client} {source}, and after 10m /usr/local/bin/backup-done {source}',
+      'client          lost-laptop (id 6) may use ssh; removed',
+      'client          old-laptop (classic) may use report',
+    ],
+  ],
+  [
+    'open-door.toml',
+    [
+      'guarded         no service',
+      'door            ssh (command 1) runs /usr/local/sbin/open-door.sh open nftables 22 {source}, and after 30s /usr/local/sbin/open-door.sh close nftables 22 {source}',
+    ],
+  ],
+] as const) {
+  test(`portknockd check accepts ${name}`, t => {
+    const file = prepare(t, name);
+    const { status, stdout, stderr } = spawnSync(process.execPath, [portknockd, 'check', '--config', file], {
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stderr);
+    assert.equal(stdout.split('\n')[0], `${file}: sound`);
+    for (const line of expected) assert.ok(stdout.includes(`${line}\n`), `${line}\n---\n${stdout}`);
+  });
+}
+
+/** The keys that a text gives values to, as `door.open_for`. */
+function keysIn(text: string): Set<string> {
+  let table = '';
+  const keys = new Set<string>();
+  for (const line of text.split('\n')) {
+    table = /^\[+(\w+)\]+/.exec(line)?.[1] ?? table;
+    const key = /^(\w+) = /.exec(line)?.[1];
+    if (key !== undefined) keys.add(table === '' ? key : `${table}.${key}`);
+  }
+  return keys;
+}
+
+test('portknockd.toml has every key that there is', () => {
+  const every = Object.entries(tables).flatMap(([table, { entries }]) =>
+    Object.keys(entries).map(key => (table === '' ? key : `${table}.${key}`)),
+  );
+  assert.ok(every.length > 20);
+  assert.deepEqual([...keysIn(readExample('portknockd.toml'))].sort(), every.sort());
+});
+
+test('portknockd.toml says the defaults', () => {
+  const text = readExample('portknockd.toml');
+  for (const [table, { entries }] of Object.entries(tables)) {
+    for (const [key, entry] of Object.entries(entries)) {
+      const value: unknown = 'default' in entry ? entry.default : undefined;
+      if (value === undefined || Array.isArray(value)) continue;
+      const lines = text.split('\n').filter(line => line.startsWith(`${key} = `));
+      const said = lines.some(
+        line =>
+          line.includes(`default: ${String(value)}`) ||
+          (line.startsWith(`${key} = ${JSON.stringify(value)}`) && line.includes('# default')),
+      );
+      assert.ok(said, `${table} ${key}: ${JSON.stringify(value)}`);
+    }
+  }
+});
