@@ -17,6 +17,8 @@ import { errorCode, OperatorError, report } from './system/error.js';
 
 /** fcntl(2): F_DUPFD_CLOEXEC. */
 const duplicateDescriptor = 1030;
+/** The user and the group that own nothing, by number: their names differ. */
+const nobody = 65_534;
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
 const help = `usage: ulogport [--group N]
@@ -30,12 +32,14 @@ packet of it, until its reader goes away. Needs CAP_NET_ADMIN.
 portknockd reads these lines: ulogport --group 5 | portknockd run --capture stdin
 `;
 
+const optionTable = {
+  group: { kind: 'text', short: 'g' },
+  help: { kind: 'flag', short: 'h' },
+  version: { kind: 'flag', short: 'V' },
+} as const;
+
 function main(argv: readonly string[]): void {
-  const { input, options } = readCommandLine(argv, {
-    group: { kind: 'text', short: 'g' },
-    help: { kind: 'flag', short: 'h' },
-    version: { kind: 'flag', short: 'V' },
-  });
+  const { input, options } = readCommandLine(argv, optionTable, 'ulogport');
   if (options.help) write(help);
   else if (options.version) write(`ulogport ${version()}\n`);
   else if (input.length > 0)
@@ -51,7 +55,9 @@ function copyHits(group: number): void {
   const packet = newPacket();
   endWithReader();
   let lines = '';
-  readNflog(openGroup(group), {
+  const opened = openGroup(group);
+  giveUpRoot();
+  readNflog(opened, {
     packet: bytes => {
       if (decodePacket(bytes, packet) && packet.protocol === tcp)
         lines += formatHit(packet.port, packet.source);
@@ -72,6 +78,19 @@ function openGroup(group: number): number {
     throw new OperatorError('no-nflog', `cannot read NFLOG group ${group}: ${error.code}`, {
       hint: nflogHint(error),
     });
+  }
+}
+
+/** What it reads from now on is strangers'; the open group needs no privilege. */
+function giveUpRoot(): void {
+  if (process.getuid?.() !== 0) return;
+  try {
+    process.setgroups?.([]);
+    process.setgid?.(nobody);
+    process.setuid?.(nobody);
+  } catch (error) {
+    // In a user namespace there may be root and nobody else.
+    process.stderr.write(`ulogport: warning: cannot become nobody, goes on as root (${errorCode(error)})\n`);
   }
 }
 

@@ -80,6 +80,12 @@ export class Errands {
     return true;
   }
 
+  /** Closes what the clients who opened it may no longer use. */
+  closeForbidden(isAllowed: (client: string, door: string) => boolean): void {
+    const forbidden = this.#journal.owed.filter(({ client, door }) => !isAllowed(client, door));
+    for (const debt of forbidden) void this.#settle(debt, 0);
+  }
+
   /** Runs every closing command that is owed: nobody will be there when its time comes. */
   async closeAll(): Promise<void> {
     await Promise.all(this.#journal.owed.map(debt => this.#settle(debt, 0)));

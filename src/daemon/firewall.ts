@@ -33,6 +33,11 @@ export async function installTable(config: Config): Promise<void> {
   }
 }
 
+/** Loads a table from its text. @throws OperatorError */
+export async function loadTableText(text: string): Promise<void> {
+  await nft(['-f', '-'], text);
+}
+
 /** Takes the table away; nothing is guarded then. @throws OperatorError */
 export async function removeTable(): Promise<void> {
   await nft(['-f', '-'], noTableText);

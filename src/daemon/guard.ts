@@ -9,7 +9,7 @@ import { formatAddress } from '../net/address.js';
 import { SystemError } from '../net/libc.js';
 import { type Endpoint, watchTable } from '../net/nftables.js';
 import { OperatorError } from '../system/error.js';
-import { type Config, mayUse, type ServiceDoor } from './config.js';
+import type { Config, ServiceDoor } from './config.js';
 import {
   installTable,
   listOpenings,
@@ -18,6 +18,7 @@ import {
   openOpenings,
   removeTable,
 } from './firewall.js';
+import { keepTable } from './lastgood.js';
 import { type Log, messageOf } from './log.js';
 import { formatService } from './schema.js';
 import { tableName } from './table.js';
@@ -62,7 +63,6 @@ export class Guard {
     for (const { remainingMs, ...opening } of await listOpenings()) {
       this.#remember({ ...opening, until: now + remainingMs });
     }
-    this.closeForbidden();
     this.#watch();
   }
 
@@ -77,6 +77,7 @@ export class Guard {
     this.#config = config;
     this.#keeping = true;
     this.#loaded = await listTable();
+    keepTable(config);
   }
 
   /** Keeps another configuration's table from now on, if any is kept. @throws OperatorError, and all stays as it was */
@@ -117,11 +118,10 @@ export class Guard {
     return keys.map(key => this.#known.delete(key)).includes(true);
   }
 
-  /** Closes what the configuration no longer allows. */
-  closeForbidden(): void {
+  /** Closes what the clients who opened it may no longer use. */
+  closeForbidden(isAllowed: (client: string, door: string) => boolean): void {
     for (const [key, opening] of this.#known) {
-      const isOurs = opening.client !== '' && opening.client !== byHand;
-      if (!isOurs || typeof mayUse(this.#config, opening.client, opening.door) === 'object') continue;
+      if (isAllowed(opening.client, opening.door)) continue;
       this.#openings.remove([opening]);
       this.#known.delete(key);
       this.#log.info(fields(opening), `closed ${describe(opening)}: no longer allowed`);

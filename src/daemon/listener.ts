@@ -33,6 +33,8 @@ export type Instruction =
 
 /** Sources remembered at once: DESIGN.md section 5. */
 const sourceCapacity = 131072;
+/** The process that started us. */
+const monitor = process.ppid;
 /** Refusals told to the monitor in ten seconds; the rest are only counted. */
 const refusalQuota = 20;
 const summaryMs = 10_000;
@@ -58,8 +60,9 @@ class Listener {
     });
     this.#monitor.on('error', monitorEnded);
     this.#monitor.on('close', monitorEnded);
-    // What setpriv has asked the kernel to send when our parent ends.
-    process.on('SIGTERM', monitorEnded);
+    // Sent by the kernel when our parent has ended, as setpriv asked it to; from anybody else it is for the monitor.
+    process.on('SIGTERM', () => process.ppid !== monitor && monitorEnded());
+    process.on('SIGINT', () => {});
   }
 
   #obey(instruction: Instruction): void {

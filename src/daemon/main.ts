@@ -5,16 +5,16 @@
 import { createRequire } from 'node:module';
 import { closestMatch } from 'leven';
 import { integerArgument, type OptionTable, readCommandLine } from '../system/command-line.js';
-import { durationArgument } from '../system/duration.js';
 import { OperatorError, report } from '../system/error.js';
 import { check } from './check.js';
 import { addClient, listClients, removeClient } from './clients.js';
 import type { Config } from './config.js';
 import { ask, askRunning } from './control.js';
 import { explainCapture, readCapture } from './explain.js';
-import { installTable, showTable } from './firewall.js';
+import { showTable } from './firewall.js';
 import { help } from './help.js';
 import { init } from './init.js';
+import { confirm, install, installOnTrial, standIn } from './install.js';
 import { openLog } from './log.js';
 import { Monitor } from './monitor.js';
 import { sshOrigin } from './origin.js';
@@ -22,7 +22,7 @@ import { addUserCommand, findAccount } from './privileges.js';
 import { defaultUser } from './schema.js';
 import { defaultConfigFile, readConfig } from './settings.js';
 import { formatStatus, type Status } from './status.js';
-import { confirmTable, scheduleUndo, waitAndUndo, withdrawTable } from './undo.js';
+import { confirmTable, waitAndUndo, withdrawTable } from './undo.js';
 
 const options = {
   help: { kind: 'flag', short: 'h' },
@@ -62,7 +62,7 @@ const commands: Readonly<
 };
 
 async function main(argv: readonly string[]): Promise<number> {
-  const { input, options: given } = readCommandLine(argv, options);
+  const { input, options: given } = readCommandLine(argv, options, 'portknockd');
   const [name = 'run', ...args] = input;
   if (given.version) return print(`portknockd ${version()}\n`);
   if (given.help) return print(help);
@@ -219,9 +219,8 @@ async function runFirewall(args: readonly string[], given: Given): Promise<numbe
   }
   requireArguments(rest);
   if (action === 'show') return print((await showTable()) ?? notInstalled());
-  if (action === 'install') return install(config(given), given.undoAfter);
-  if (action === 'confirm')
-    return print(confirmTable(config(given)) ? 'the table stays\n' : 'nothing was to be undone\n');
+  if (action === 'install') return runInstall(given);
+  if (action === 'confirm') return print(confirm(config(given)));
   if (action !== 'remove')
     throw unknown('command: firewall', action, ['show', 'install', 'confirm', 'remove']);
   const read = config(given);
@@ -236,21 +235,20 @@ function notInstalled(): never {
   });
 }
 
-async function install(read: Config, undoAfter: string | undefined): Promise<number> {
-  const afterMs = undoAfter === undefined ? undefined : durationArgument('--undo-after', undoAfter);
-  if (afterMs !== undefined && (afterMs < 1000 || afterMs > 3_600_000)) {
-    throw new OperatorError('usage', `--undo-after expected 1s to 1h, got "${undoAfter}"`);
+/** A configuration that is refused is reported, and leaves a table in force all the same, if there ever was one. */
+async function runInstall(given: Given): Promise<number> {
+  const file = given.config ?? defaultConfigFile;
+  try {
+    const read = readConfig(file);
+    return print(
+      await (given.undoAfter === undefined ? install(read) : installOnTrial(read, given.undoAfter)),
+    );
+  } catch (error) {
+    const status = report('portknockd', error);
+    const said = status === 1 && given.undoAfter === undefined ? await standIn(file) : undefined;
+    if (said !== undefined) process.stderr.write(`portknockd: warning: ${said}`);
+    return status;
   }
-  if (afterMs === undefined) confirmTable(read);
-  // Before the table: if we could not take it away again, it must not come.
-  else scheduleUndo(read, afterMs);
-  if ((await ask(read.stateDirectory, { ask: 'install' })) === undefined) await installTable(read);
-  print('the table inet portknock is in force\n');
-  if (afterMs !== undefined) {
-    print(`open another connection now. If you get in: portknockd firewall confirm\n`);
-    print(`otherwise the table is taken away in ${undoAfter}\n`);
-  }
-  return 0;
 }
 
 function runExplain(args: readonly string[], given: Given): void {

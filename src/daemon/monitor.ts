@@ -64,6 +64,7 @@ export class Monitor {
   async run(): Promise<number> {
     for (const warning of this.#config.warnings) this.#log.warn({ event: 'configuration' }, warning);
     await this.#guard?.start();
+    this.#guard?.closeForbidden((client, door) => isStillAllowed(this.#config, client, door));
     await this.#startListener();
     this.#control = await serveControl(controlPath(this.#config.stateDirectory), request =>
       this.#answer(request),
@@ -244,7 +245,9 @@ export class Monitor {
       await this.#guard?.adopt(config);
       this.#config = config;
       this.#listener.configure(config);
-      this.#guard?.closeForbidden();
+      const isAllowed = (client: string, door: string) => isStillAllowed(config, client, door);
+      this.#guard?.closeForbidden(isAllowed);
+      this.#errands.closeForbidden(isAllowed);
       for (const warning of config.warnings) this.#log.warn({ event: 'configuration' }, warning);
       this.#log.info({ event: 'reloaded' }, `reloaded: ${summary(config)}`);
     } catch (error) {
@@ -302,6 +305,11 @@ export class Monitor {
 /** Without services to guard and a group to be logged to, the firewall is somebody else's business. */
 export function needsTable(config: Config): boolean {
   return config.capture.from === 'nflog' || config.doors.some(({ kind }) => kind === 'services');
+}
+
+/** An opening made by hand, here or with nft, is nobody's to forbid. */
+function isStillAllowed(config: Config, client: string, door: string): boolean {
+  return client === '' || client === byHand || typeof mayUse(config, client, door) === 'object';
 }
 
 function requireSamePlace(before: Config, after: Config): void {

@@ -44,6 +44,8 @@ const name = leaf('a name of at most 32 letters, digits, ".", "_" and "-"', inpu
   typeof input === 'string' && namePattern.test(input) ? input : undefined,
 );
 
+export const defaultStateDirectory = '/var/lib/portknock';
+
 /** Whom the listener runs as. */
 export const defaultUser = 'portknock';
 
@@ -93,7 +95,7 @@ const hour = 3600 * second;
 /** The tables of the file; each key's line is found by its place here. */
 export const tables = {
   '': v.object({
-    state_directory: v.optional(path, '/var/lib/portknock'),
+    state_directory: v.optional(path, defaultStateDirectory),
     user: v.optional(user, defaultUser),
   }),
   capture: v.object({

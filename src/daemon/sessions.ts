@@ -33,7 +33,9 @@ export function liveSessionsText(config: Config): string {
         : [],
     ),
   );
-  const sessions = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap(path => readSessions(readProc(path)));
+  const sessions = ['/proc/self/net/tcp', '/proc/self/net/tcp6'].flatMap(path =>
+    readSessions(readProc(path)),
+  );
   const live = sessions.filter(({ port }) => ports.has(port)).slice(0, mostSessions);
   return (
     addElements(liveSets.ipv4, live.filter(isFour)) +
@@ -66,7 +68,7 @@ function readProc(path: string): string {
   }
 }
 
-/** The established connections in the text of /proc/net/tcp or tcp6 (proc(5)). */
+/** The established connections in the text of /proc/self/net/tcp or tcp6 (proc(5)). */
 export function readSessions(text: string): Session[] {
   return text.split('\n').flatMap(line => {
     const [, local = '', remote = '', state] = line.trim().split(/\s+/);

@@ -27,12 +27,13 @@ export interface CommandLine<Table extends OptionTable> {
   readonly options: Options<Table>;
 }
 
-/** Reads arguments by a table of options. @throws OperatorError `usage` */
+/** Reads arguments by a table of options. @param program what ps is to show @throws OperatorError `usage` */
 export function readCommandLine<const Table extends OptionTable>(
   argv: readonly string[],
   table: Table,
+  program = 'portknock',
 ): CommandLine<Table> {
-  const { input, flags } = parse(argv, table);
+  const { input, flags } = parse(argv, table, program);
   const options: Record<string, unknown> = {};
   for (const [name, { kind }] of Object.entries(table)) {
     const value = flags[name];
@@ -56,14 +57,15 @@ function lacksValue(argv: readonly string[], option: string): boolean {
   });
 }
 
-function parse(argv: readonly string[], table: OptionTable) {
+function parse(argv: readonly string[], table: OptionTable, program: string) {
   try {
     return meow({
       importMeta: import.meta,
       argv,
       autoHelp: false,
       autoVersion: false,
-      pkg: {},
+      // Becomes the title of the process, which ps shows.
+      pkg: { name: program },
       inferType: false,
       booleanDefault: undefined,
       flags: Object.fromEntries(

@@ -176,6 +176,24 @@ describe('the table', { skip: notIsolated }, () => {
     assert.equal(await state(), 'open');
   });
 
+  test('that was loaded last stands in for a configuration that is refused when there is none', async t => {
+    const network = await Network.create(t);
+    const client = await network.addClient();
+    await network.server.serve(22, greeting);
+    const daemon = new Daemon(t, network.server);
+    const state = () => client.portState(network.server.ipv4, 22);
+    const good = readFileSync(daemon.configFile, 'utf8');
+    writeFileSync(daemon.configFile, `${good}\n[door`);
+    await fails(daemon.command(['firewall', 'install']), /portknockd\.toml:\d+: /);
+    assert.equal(await state(), 'open');
+    writeFileSync(daemon.configFile, good);
+    await succeeds(daemon.command(['firewall', 'install']));
+    await network.server.namespace.nft('flush ruleset');
+    writeFileSync(daemon.configFile, good.replace('open_for', 'open_fro'));
+    await fails(daemon.command(['firewall', 'install']), /unknown key "open_fro"[\s\S]*last good table/);
+    assert.equal(await state(), 'silent');
+  });
+
   test('that an administrator takes away stays away, also from a running daemon that reads its configuration again', async t => {
     const { server, client, daemon } = await guarded(t);
     await succeeds(daemon.command(['firewall', 'remove']));

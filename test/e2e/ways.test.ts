@@ -8,7 +8,7 @@ import { Daemon } from './harness/daemon.js';
 import { eventually } from './harness/eventually.js';
 import { temporaryFolder, writeSecret } from './harness/folder.js';
 import type { Host } from './harness/host.js';
-import { missing, notIsolated, project } from './harness/isolation.js';
+import { listenerUser, missing, notIsolated, project } from './harness/isolation.js';
 import { Network } from './harness/network.js';
 import type { Program, Scope } from './harness/program.js';
 import { SshServer } from './harness/ssh.js';
@@ -121,6 +121,10 @@ describe('hit lines', { skip: notIsolated }, () => {
       daemon.configFile,
     ]);
     await pipe.line(/ready.*standard input/);
+    if (listenerUser() === 'nobody') {
+      const pids = await server.namespace.exec('pgrep', ['-u', 'nobody', '-f', '^ulogport']);
+      assert.match(pids, /^\d+\n$/);
+    }
     for (const address of [server.ipv4, server.ipv6]) {
       await succeeds(daemon.knock(client, ['--wait', '22'], { address }));
     }
@@ -216,6 +220,19 @@ describe('a command door', { skip: notIsolated }, () => {
     await daemon.program?.line(/extended backup/);
     await daemon.program?.line(/closed backup for laptop/);
     assert.equal(readFileSync(log, 'utf8'), `run ${client.ipv4} backup laptop\nclose laptop\n`);
+  });
+
+  test('is closed when its client is removed', async t => {
+    const { server, client } = await plain(t);
+    const doors = [
+      { name: 'backup', command: 2, run: ['/bin/true'], close_run: ['/bin/echo', 'shut'], open_for: '10m' },
+    ];
+    const daemon = await Daemon.start(t, server, { doors });
+    await succeeds(daemon.knock(client, [], { command: 2 }));
+    await daemon.program?.line(/ran backup/);
+    await succeeds(daemon.command(['client', 'remove', 'laptop']));
+    await daemon.program?.line(/door backup: shut/);
+    await daemon.program?.line(/closed backup for laptop/);
   });
 
   test('that is missing, fails or hangs harms nothing else', async t => {

@@ -25,6 +25,8 @@ export interface Ending {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** Between a program's end and that of its outputs, which children of its own may hold. */
+const graceMs = 1000;
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -58,6 +60,14 @@ export class Program {
         resolve(this.ending);
       };
       this.#child.on('close', end);
+      // What it started may hold its outputs for ever.
+      this.#child.on('exit', (status, signal) =>
+        setTimeout(() => {
+          end(status, signal);
+          this.#child.stdout?.destroy();
+          this.#child.stderr?.destroy();
+        }, graceMs).unref(),
+      );
       this.#child.on('error', error => {
         this.stderr += `${error.message}\n`;
         end(127, null);

@@ -1,0 +1,55 @@
+/** `portknockd firewall install`: the table without the daemon, for before the network comes up, and for trying it out. */
+import { durationArgument } from '../system/duration.js';
+import { OperatorError } from '../system/error.js';
+import type { Config } from './config.js';
+import { ask } from './control.js';
+import { installTable, listTable } from './firewall.js';
+import { keepTable, loadLastGood } from './lastgood.js';
+import { confirmTable, scheduleUndo } from './undo.js';
+
+const shortestUndoMs = 1000;
+const longestUndoMs = 3_600_000;
+
+/** Loads the table for good. @returns what to say @throws OperatorError */
+export async function install(config: Config): Promise<string> {
+  confirmTable(config);
+  await load(config);
+  keepTable(config);
+  return 'the table inet portknock is in force\n';
+}
+
+/** Loads the table until its time is over, unless confirmed. @returns what to say @throws OperatorError */
+export async function installOnTrial(config: Config, undoAfter: string): Promise<string> {
+  const afterMs = durationArgument('--undo-after', undoAfter);
+  if (afterMs < shortestUndoMs || afterMs > longestUndoMs) {
+    throw new OperatorError('usage', `--undo-after expected 1s to 1h, got "${undoAfter}"`);
+  }
+  // Before the table: if we could not take it away again, it must not come.
+  scheduleUndo(config, afterMs);
+  await load(config);
+  return `the table inet portknock is in force
+open another connection now. If you get in: portknockd firewall confirm
+otherwise the table is taken away in ${undoAfter}
+`;
+}
+
+/** Keeps the table that was on trial. @returns what to say */
+export function confirm(config: Config): string {
+  if (!confirmTable(config)) return 'nothing was to be undone\n';
+  keepTable(config);
+  return 'the table stays\n';
+}
+
+/**
+ * Puts the last good table where there would be none because a configuration is refused.
+ * @returns what to say, or undefined where a table is there, or none was kept
+ */
+export async function standIn(configFile: string): Promise<string | undefined> {
+  if ((await listTable()) !== undefined) return undefined;
+  const path = await loadLastGood(configFile);
+  return path && `the last good table, ${path}, is in force in the place of this configuration's\n`;
+}
+
+async function load(config: Config): Promise<void> {
+  if ((await ask(config.stateDirectory, { ask: 'install' })) === undefined) await installTable(config);
+}
