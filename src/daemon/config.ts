@@ -95,12 +95,30 @@ export interface Config {
   readonly warnings: readonly string[];
 }
 
-/** Whether a client may use a door now: the monitor's own check of what the listener asks for. */
-export function mayUse(config: Config, clientName: string, doorName: string): Door | Reason {
-  const client = config.clients.find(({ name }) => name === clientName);
-  if (client === undefined) return 'unknown-client';
-  if (client.revoked) return 'revoked';
-  const door = config.doors.find(({ name }) => name === doorName);
-  if (door === undefined) return 'unknown-command';
-  return client.doors.includes(doorName) ? door : 'not-allowed';
+/** Who may use which door, for quick answers: the monitor's own check of what the listener asks for. */
+export class Permissions {
+  readonly #doors: ReadonlyMap<string, Door>;
+  readonly #clients: ReadonlyMap<string, { readonly revoked: boolean; readonly doors: ReadonlySet<string> }>;
+
+  constructor(config: Config) {
+    this.#doors = new Map(config.doors.map(door => [door.name, door]));
+    this.#clients = new Map(
+      config.clients.map(({ name, revoked, doors }) => [name, { revoked, doors: new Set(doors) }]),
+    );
+  }
+
+  /** The door, or why not. */
+  find(clientName: string, doorName: string): Door | Reason {
+    const client = this.#clients.get(clientName);
+    if (client === undefined) return 'unknown-client';
+    if (client.revoked) return 'revoked';
+    const door = this.#doors.get(doorName);
+    if (door === undefined) return 'unknown-command';
+    return client.doors.has(doorName) ? door : 'not-allowed';
+  }
+
+  /** Whether what this client has opened may stay open. */
+  allows(client: string, door: string): boolean {
+    return typeof this.find(client, door) === 'object';
+  }
 }

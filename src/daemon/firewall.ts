@@ -98,7 +98,12 @@ function readElements(text: string, singleUse: boolean): Opening[] {
 export class Openings {
   readonly #elements = new SetElements(tableName);
 
-  /** @throws SystemError, ENOENT where the table is not there */
+  /** For an endpoint that is not there. @throws SystemError, ENOENT where the table is not there */
+  add(endpoint: Endpoint, singleUse: boolean, forMs: number, door: string, client: string): void {
+    this.#elements.add(setFor(endpoint.source, singleUse), endpoint, forMs, `${door} ${client}`);
+  }
+
+  /** Whether they are there or not. @throws SystemError, ENOENT where the table is not there */
   put(endpoints: readonly Endpoint[], singleUse: boolean, forMs: number, door: string, client: string): void {
     const [first] = endpoints;
     if (first !== undefined) {

@@ -34,13 +34,19 @@ const clientAt = 64;
 const farthest = 2 ** 47 - 1;
 const nobody = new Uint8Array(addressLength);
 
-export function encodeFrame(kind: FrameKind, fields: Partial<Omit<Frame, 'kind'>> = {}): Buffer {
+/** @param frame where to put it, 96 bytes; a new one each time unless given */
+export function encodeFrame(
+  kind: FrameKind,
+  fields: Partial<Omit<Frame, 'kind'>> = {},
+  frame: Buffer = Buffer.allocUnsafe(frameLength),
+): Buffer {
   const { code = 0, detail = 0, value = 0, source = nobody, door = '', client = '' } = fields;
-  const frame = Buffer.alloc(frameLength);
+  frame.fill(0);
   frame.writeUInt8(kinds.indexOf(kind), 0);
   frame.writeUInt8(code, 1);
   frame.writeIntBE(Math.trunc(Math.max(-farthest, Math.min(farthest, detail))), 2, 6);
-  frame.writeBigUInt64BE(BigInt(Math.trunc(value)), 8);
+  frame.writeUInt32BE(Math.floor(value / 2 ** 32), 8);
+  frame.writeUInt32BE((value % 2 ** 32) >>> 0, 12);
   frame.set(source, sourceAt);
   frame.write(door, doorAt, nameLength, 'latin1');
   frame.write(client, clientAt, nameLength, 'latin1');
@@ -51,7 +57,7 @@ export function encodeFrame(kind: FrameKind, fields: Partial<Omit<Frame, 'kind'>
 export function decodeFrame(bytes: Buffer): Frame | undefined {
   if (bytes.length !== frameLength) return undefined;
   const kind = kinds[bytes.readUInt8(0)];
-  const value = bytes.readBigUInt64BE(8);
+  const value = bytes.readUInt32BE(8) * 2 ** 32 + bytes.readUInt32BE(12);
   const door = readName(bytes, doorAt);
   const client = readName(bytes, clientAt);
   if (kind === undefined || value > Number.MAX_SAFE_INTEGER || door === undefined || client === undefined) {
@@ -62,7 +68,7 @@ export function decodeFrame(bytes: Buffer): Frame | undefined {
     kind,
     code: bytes.readUInt8(1),
     detail: bytes.readIntBE(2, 6),
-    value: Number(value),
+    value,
     source,
     door,
     client,
@@ -70,13 +76,18 @@ export function decodeFrame(bytes: Buffer): Frame | undefined {
 }
 
 function readName(bytes: Buffer, at: number): string | undefined {
-  const name = bytes.toString('latin1', at, at + nameLength).replace(/\0+$/, '');
+  const zero = bytes.indexOf(0, at);
+  const end = zero < 0 || zero > at + nameLength ? at + nameLength : zero;
+  for (let padding = end; padding < at + nameLength; padding++) if (bytes[padding] !== 0) return undefined;
+  const name = bytes.toString('latin1', at, end);
   return name === '' || namePattern.test(name) ? name : undefined;
 }
 
+const none = Buffer.alloc(0);
+
 /** Cuts a stream into frames. */
 export class FrameReader {
-  #rest: Buffer = Buffer.alloc(0);
+  #rest = none;
 
   /** Calls `frame` for each whole one, with undefined for one that is not sound. */
   push(chunk: Buffer, frame: (frame: Frame | undefined) => void): void {
@@ -84,6 +95,6 @@ export class FrameReader {
     for (; bytes.length >= frameLength; bytes = bytes.subarray(frameLength)) {
       frame(decodeFrame(bytes.subarray(0, frameLength)));
     }
-    this.#rest = Buffer.from(bytes);
+    this.#rest = bytes.length === 0 ? none : Buffer.from(bytes);
   }
 }

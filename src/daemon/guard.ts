@@ -8,6 +8,7 @@
 import { formatAddress } from '../net/address.js';
 import { SystemError } from '../net/libc.js';
 import { type Endpoint, watchTable } from '../net/nftables.js';
+import { tcp } from '../net/packet.js';
 import { OperatorError } from '../system/error.js';
 import type { Config, ServiceDoor } from './config.js';
 import {
@@ -35,6 +36,13 @@ interface Known extends Endpoint {
   readonly until: number;
 }
 
+const rehearsals = 10;
+const noIPv4 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0);
+const noIPv6 = new Uint8Array(16);
+
+/** The kernel's clock is coarser than ours: what it may still hold is not forgotten. */
+const graceMs = 50;
+
 /** Changes come in bursts: one flush is many messages. */
 const settleMs = 20;
 
@@ -47,6 +55,7 @@ export class Guard {
   #loaded: string | undefined;
   #settling: NodeJS.Timeout | undefined;
   #expiry: NodeJS.Timeout | undefined;
+  #nextExpiry = Number.POSITIVE_INFINITY;
   #restoring: Promise<void> | undefined;
 
   /** @throws OperatorError where the kernel's firewall is out of reach */
@@ -61,9 +70,24 @@ export class Guard {
     await this.load(this.#config);
     const now = performance.now();
     for (const { remainingMs, ...opening } of await listOpenings()) {
-      this.#remember({ ...opening, until: now + remainingMs });
+      this.#remember(keyOf(opening), { ...opening, until: now + remainingMs });
     }
+    this.#rehearse();
     this.#watch();
+  }
+
+  /**
+   * Opens and closes for nobody, so that a kernel that does not let us is found out now and not by the first knock; nor
+   * is that one slower than those after it.
+   */
+  #rehearse(): void {
+    for (let round = 0; round < rehearsals; round++) {
+      for (const source of [noIPv4, noIPv6]) {
+        const endpoint = { source, protocol: tcp, port: 0 };
+        this.#openings.add(endpoint, false, 1000, '-', byHand);
+        this.#openings.remove([endpoint]);
+      }
+    }
   }
 
   /** Whether the table is kept in place. */
@@ -93,17 +117,33 @@ export class Guard {
     await removeTable();
   }
 
-  /** Opens a door for a source, or extends what is open. @throws SystemError where the kernel refuses */
-  async open(door: ServiceDoor, source: Uint8Array, client: string): Promise<void> {
+  /**
+   * Opens a door for a source, or extends what is open. Done when it returns, unless the table has to be put back first.
+   * @throws SystemError where the kernel refuses
+   */
+  open(door: ServiceDoor, source: Uint8Array, client: string): void | Promise<void> {
     if (!this.#keeping)
       throw new OperatorError('not-guarding', 'the table was removed with: portknockd firewall remove');
-    await this.#restoring;
+    if (this.#restoring !== undefined) return this.#restoring.then(() => this.#openNow(door, source, client));
+    try {
+      this.#openNow(door, source, client);
+    } catch (error) {
+      if (!(error instanceof SystemError && error.code === 'ENOENT')) throw error;
+      return this.#restore().then(() => this.#openNow(door, source, client));
+    }
+  }
+
+  #openNow(door: ServiceDoor, source: Uint8Array, client: string): void {
     const until = performance.now() + door.openForMs;
     for (const service of door.services) {
       const opening = { source, ...service, door: door.name, client, singleUse: door.singleUse, until };
-      const before = this.#known.get(keyOf(opening));
+      const key = keyOf(opening);
+      const before = this.#known.get(key);
+      if (before === undefined)
+        this.#openings.add(opening, door.singleUse, door.openForMs, door.name, client);
       // A door that opens for shorter does not close earlier what another has opened.
-      await this.#put(before !== undefined && before.until > until ? before : opening);
+      else this.#put(before.until > until ? before : opening);
+      this.#remember(key, before !== undefined && before.until > until ? before : opening);
     }
   }
 
@@ -135,45 +175,37 @@ export class Guard {
     this.#openings.close();
   }
 
-  async #put(opening: Known): Promise<void> {
-    const put = () => {
-      const remaining = Math.ceil(opening.until - performance.now());
-      if (remaining > 0)
-        this.#openings.put([opening], opening.singleUse, remaining, opening.door, opening.client);
-    };
-    try {
-      put();
-    } catch (error) {
-      if (!(error instanceof SystemError && error.code === 'ENOENT')) throw error;
-      await this.#restore();
-      put();
+  #put(opening: Known): void {
+    const remaining = Math.ceil(opening.until - performance.now());
+    if (remaining > 0) {
+      this.#openings.put([opening], opening.singleUse, remaining, opening.door, opening.client);
     }
-    this.#remember(opening);
   }
 
-  #remember(opening: Known): void {
-    this.#known.set(keyOf(opening), opening);
-    this.#expiry ??= this.#expireAt(opening.until);
+  #remember(key: string, opening: Known): void {
+    this.#known.set(key, opening);
+    if (opening.until < this.#nextExpiry) this.#expireAt(opening.until);
   }
 
-  #expireAt(until: number): NodeJS.Timeout {
-    return setTimeout(
-      () => {
-        this.#expiry = undefined;
-        const now = performance.now();
-        let next = Number.POSITIVE_INFINITY;
-        for (const [key, opening] of this.#known) {
-          if (opening.until > now) {
-            next = Math.min(next, opening.until);
-          } else {
-            this.#known.delete(key);
-            this.#log.info(fields(opening), `closed ${describe(opening)}`);
-          }
-        }
-        if (next !== Number.POSITIVE_INFINITY) this.#expiry ??= this.#expireAt(next);
-      },
-      Math.max(1, until - performance.now()),
-    );
+  #expireAt(until: number): void {
+    clearTimeout(this.#expiry);
+    this.#nextExpiry = until;
+    this.#expiry = setTimeout(() => this.#expire(), Math.max(1, until + graceMs - performance.now()));
+  }
+
+  #expire(): void {
+    const now = performance.now();
+    this.#nextExpiry = Number.POSITIVE_INFINITY;
+    let next = Number.POSITIVE_INFINITY;
+    for (const [key, opening] of this.#known) {
+      if (opening.until + graceMs > now) {
+        next = Math.min(next, opening.until);
+      } else {
+        this.#known.delete(key);
+        this.#log.info(fields(opening), `closed ${describe(opening)}`);
+      }
+    }
+    if (next !== Number.POSITIVE_INFINITY) this.#expireAt(next);
   }
 
   #watch(): void {
@@ -211,18 +243,9 @@ export class Guard {
     this.#restoring ??= (async () => {
       try {
         await this.load(this.#config);
-        const now = performance.now();
         for (const [key, opening] of this.#known) {
           if (opening.singleUse) this.#known.delete(key);
-          else if (opening.until > now) {
-            this.#openings.put(
-              [opening],
-              false,
-              Math.ceil(opening.until - now),
-              opening.door,
-              opening.client,
-            );
-          }
+          else this.#put(opening);
         }
       } finally {
         this.#restoring = undefined;
@@ -233,7 +256,7 @@ export class Guard {
 }
 
 function keyOf({ source, protocol, port, singleUse }: Endpoint & { readonly singleUse: boolean }): string {
-  return `${formatAddress(source)} ${protocol} ${port} ${singleUse}`;
+  return `${Buffer.from(source.buffer, source.byteOffset, source.length).toString('latin1')}${protocol} ${port} ${singleUse}`;
 }
 
 function fields({ door, client, source }: Known) {

@@ -5,16 +5,19 @@
  * that the monitor opened. Its one way out is frames of fixed length (daemon/frames.ts).
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { reasons, type Verdict } from '../methods/knock.js';
-import { PortSequence } from '../methods/port-sequence/recognise.js';
+import { PortSequence, type Site } from '../methods/port-sequence/recognise.js';
+import { seal } from '../methods/port-sequence/sealed.js';
+import { spellOrdered } from '../methods/port-sequence/spelling.js';
 import { HitLines } from '../net/lines.js';
 import { readNflog } from '../net/nflog.js';
 import { decodePacket, fillFromHit, newPacket, type Packet } from '../net/packet.js';
-import { admit } from './admission.js';
+import { errorCode } from '../system/error.js';
+import { admit, TransientMemory } from './admission.js';
 import { counterNames, newCounters } from './counters.js';
-import { encodeFrame } from './frames.js';
+import { encodeFrame, frameLength } from './frames.js';
 import { Ledger } from './ledger.js';
 import { Load } from './load.js';
 import { Quota } from './quota.js';
@@ -38,14 +41,16 @@ const monitor = process.ppid;
 /** Refusals told to the monitor in ten seconds; the rest are only counted. */
 const refusalQuota = 20;
 const summaryMs = 10_000;
+const rehearsals = 10;
 
 class Listener {
   readonly #monitor = new Socket({ fd: monitorDescriptor, readable: true, writable: true });
   readonly #counters = newCounters();
   readonly #packet: Packet = newPacket();
+  readonly #frame = Buffer.alloc(frameLength);
   readonly #ledger = new Ledger(ledgerDescriptor);
   readonly #quota = new Quota(refusalQuota, summaryMs);
-  readonly #load = new Load(busy => this.#monitor.write(encodeFrame('busy', { code: busy ? 1 : 0 })));
+  readonly #load = new Load(busy => this.#tell(encodeFrame('busy', { code: busy ? 1 : 0 })));
   #method: PortSequence | undefined;
   #started = false;
   #noiseTold = 0;
@@ -66,7 +71,7 @@ class Listener {
   }
 
   #obey(instruction: Instruction): void {
-    if (instruction.say === 'alive') this.#monitor.write(encodeFrame('alive'));
+    if (instruction.say === 'alive') this.#tell(encodeFrame('alive'));
     else if (instruction.say === 'counters') this.#tellCounters();
     else this.#configure(instruction.site, instruction.capture);
   }
@@ -76,7 +81,9 @@ class Listener {
       this.#method = undefined;
     } else if (this.#method === undefined) {
       const lastAccepted = (clientId: number) => this.#ledger.lastAccepted(clientId);
-      this.#method = new PortSequence(buildSite(settings), lastAccepted, sourceCapacity, randomBytes(36));
+      const site = buildSite(settings);
+      rehearse(site);
+      this.#method = new PortSequence(site, lastAccepted, sourceCapacity, randomBytes(36));
     } else {
       this.#method.site = buildSite(settings);
     }
@@ -84,7 +91,7 @@ class Listener {
     this.#started = true;
     if (capture === 'nflog') this.#readNflog();
     else this.#readLines();
-    this.#monitor.write(encodeFrame('ready', { value: this.#ledger.damaged.length }));
+    this.#tell(encodeFrame('ready', { value: this.#ledger.damaged.length }));
   }
 
   #readNflog(): void {
@@ -119,7 +126,7 @@ class Listener {
   }
 
   #end(): void {
-    this.#monitor.write(encodeFrame('ended'));
+    this.#tell(encodeFrame('ended'));
   }
 
   #take(): void {
@@ -134,15 +141,13 @@ class Listener {
     const { source, at: value, door = '', client = '' } = decision;
     if (decision.outcome === 'knock') {
       this.#counters.knocks++;
-      this.#monitor.write(encodeFrame('open', { value, source, door, client }));
+      this.#tell(encodeFrame('open', { value, source, door, client }, this.#frame));
       return;
     }
     this.#counters[`refused ${decision.reason}`]++;
     if (!this.#quota.take(value)) return;
     const code = reasons.indexOf(decision.reason);
-    this.#monitor.write(
-      encodeFrame('refused', { code, detail: decision.behindMs ?? 0, value, source, door, client }),
-    );
+    this.#tell(encodeFrame('refused', { code, detail: decision.behindMs ?? 0, value, source, door, client }));
   }
 
   /** One line in ten seconds at most, however much noise there is, and no timer while there is none. */
@@ -152,8 +157,19 @@ class Listener {
       this.#summary = undefined;
       const value = this.#counters.noise - this.#noiseTold;
       this.#noiseTold = this.#counters.noise;
-      this.#monitor.write(encodeFrame('noise', { value, source: this.#packet.source }));
+      this.#tell(encodeFrame('noise', { value, source: this.#packet.source }));
     }, summaryMs);
+  }
+
+  /** At once, where nothing waits to be written before it: Node's own way takes twice as long. */
+  #tell(frame: Buffer): void {
+    let written = 0;
+    try {
+      if (this.#monitor.writableLength === 0) written = writeSync(monitorDescriptor, frame);
+    } catch (error) {
+      if (errorCode(error) !== 'EAGAIN') monitorEnded();
+    }
+    if (written < frame.length) this.#monitor.write(Buffer.from(frame.subarray(written)));
   }
 
   #tellCounters(): void {
@@ -161,7 +177,37 @@ class Listener {
     const frames = counterNames.map((name, code) =>
       encodeFrame('counter', { code, value: this.#counters[name] }),
     );
-    this.#monitor.write(Buffer.concat([...frames, encodeFrame('counted')]));
+    this.#tell(Buffer.concat([...frames, encodeFrame('counted')]));
+  }
+}
+
+/** Makes a knock that nobody hears, so that the first one that counts is no slower than those after it. */
+function rehearse(site: Site): void {
+  if (site.cipher === undefined) return;
+  const ledger = new TransientMemory();
+  const doors = new Map([[0, '-']]);
+  const key = randomBytes(32);
+  const client = {
+    name: '-',
+    id: 0,
+    tagKey: key,
+    doors: new Set(['-']),
+    addressRequired: true,
+    revoked: false,
+  };
+  const clients = new Map([[0, client]]);
+  const rehearsed = { ...site, basePort: 1, doors, clients };
+  const method = new PortSequence(rehearsed, id => ledger.lastAccepted(id), 2, randomBytes(36));
+  const packet = newPacket();
+  const source = new Uint8Array(16).fill(1);
+  const now = Date.now();
+  for (let time = now; time < now + rehearsals; time++) {
+    const block = seal(site.cipher, key, { clientId: 0, commandId: 0, time, basePort: 1, address: source });
+    for (const port of spellOrdered(block, 1)) {
+      fillFromHit(packet, source, port, time);
+      const verdict = method.recognise(packet);
+      if (verdict?.outcome === 'knock') admit(verdict, ledger);
+    }
   }
 }
 

@@ -9,7 +9,7 @@ import { reasons } from '../methods/knock.js';
 import { formatAddress, isUnicast, parseAddress } from '../net/address.js';
 import { describe, OperatorError, OperatorErrors } from '../system/error.js';
 import { type CaptureSource, openCapture, sameCapture } from './capture.js';
-import { type Config, type Door, mayUse } from './config.js';
+import { type Config, type Door, Permissions } from './config.js';
 import { type ControlRequest, controlPath, serveControl } from './control.js';
 import { Errands } from './errands.js';
 import type { Frame } from './frames.js';
@@ -33,6 +33,7 @@ export class Monitor {
   readonly #history = new History();
   readonly #startedAt = Date.now();
   #config: Config;
+  #permissions: Permissions;
   readonly #state: State;
   readonly #guard: Guard | undefined;
   readonly #errands: Errands;
@@ -49,6 +50,7 @@ export class Monitor {
   /** Takes hold of everything that can fail before anything changes. @throws OperatorError */
   constructor(config: Config, adjust: Adjust, log: Log) {
     this.#config = config;
+    this.#permissions = new Permissions(config);
     this.#adjust = adjust;
     this.#log = log;
     this.#ended = new Promise(resolve => {
@@ -64,7 +66,7 @@ export class Monitor {
   async run(): Promise<number> {
     for (const warning of this.#config.warnings) this.#log.warn({ event: 'configuration' }, warning);
     await this.#guard?.start();
-    this.#guard?.closeForbidden((client, door) => isStillAllowed(this.#config, client, door));
+    this.#guard?.closeForbidden((client, door) => this.#isStillAllowed(client, door));
     await this.#startListener();
     this.#control = await serveControl(controlPath(this.#config.stateDirectory), request =>
       this.#answer(request),
@@ -126,7 +128,7 @@ export class Monitor {
   }
 
   async #open({ source, door: doorName, client, value: at }: Frame): Promise<void> {
-    const door = mayUse(this.#config, client, doorName);
+    const door = this.#permissions.find(client, doorName);
     if (typeof door === 'string') {
       return this.#note(
         at,
@@ -141,26 +143,22 @@ export class Monitor {
     await this.#openDoor(door, source, client, at);
   }
 
-  /** @returns whether it is open now; the log says why not */
+  /** Opens first and speaks of it afterwards. @returns whether it is open now; the log says why not */
   async #openDoor(door: Door, source: Uint8Array, client: string, at: number): Promise<boolean> {
-    const who = `${door.name} for ${client === byHand ? '(by hand)' : client} from ${formatAddress(source)}`;
     try {
       if (!isUnicast(source)) throw new OperatorError('bad-source', 'its source is no host');
       let outcome = 'opened';
-      if (door.kind === 'command') outcome = this.#errands.open(door, source, client);
-      else await this.#tableKeeper().open(door, source, client);
-      this.#note(
-        at,
-        source,
-        door.name,
-        client,
-        outcome,
-        'info',
-        `${outcome} ${who}: ${describeAction(door)}`,
-      );
+      if (door.kind === 'command') {
+        outcome = this.#errands.open(door, source, client);
+      } else {
+        const opening = this.#tableKeeper().open(door, source, client);
+        if (opening !== undefined) await opening;
+      }
+      const text = `${outcome} ${whoOpens(door, client, source)}: ${describeAction(door)}`;
+      this.#note(at, source, door.name, client, outcome, 'info', text);
       return true;
     } catch (error) {
-      const text = `cannot open ${who}: ${messageOf(error)}`;
+      const text = `cannot open ${whoOpens(door, client, source)}: ${messageOf(error)}`;
       this.#note(at, source, door.name, client, 'failed', 'error', text);
       return false;
     }
@@ -244,8 +242,9 @@ export class Monitor {
       requireSamePlace(this.#config, config);
       await this.#guard?.adopt(config);
       this.#config = config;
+      this.#permissions = new Permissions(config);
       this.#listener.configure(config);
-      const isAllowed = (client: string, door: string) => isStillAllowed(config, client, door);
+      const isAllowed = (client: string, door: string) => this.#isStillAllowed(client, door);
       this.#guard?.closeForbidden(isAllowed);
       this.#errands.closeForbidden(isAllowed);
       for (const warning of config.warnings) this.#log.warn({ event: 'configuration' }, warning);
@@ -264,6 +263,11 @@ export class Monitor {
     } finally {
       notify('READY=1');
     }
+  }
+
+  /** An opening made by hand, here or with nft, is nobody's to forbid. */
+  #isStillAllowed(client: string, door: string): boolean {
+    return client === '' || client === byHand || this.#permissions.allows(client, door);
   }
 
   #watchSignals(): void {
@@ -307,9 +311,8 @@ export function needsTable(config: Config): boolean {
   return config.capture.from === 'nflog' || config.doors.some(({ kind }) => kind === 'services');
 }
 
-/** An opening made by hand, here or with nft, is nobody's to forbid. */
-function isStillAllowed(config: Config, client: string, door: string): boolean {
-  return client === '' || client === byHand || typeof mayUse(config, client, door) === 'object';
+function whoOpens(door: Door, client: string, source: Uint8Array): string {
+  return `${door.name} for ${client === byHand ? '(by hand)' : client} from ${formatAddress(source)}`;
 }
 
 function requireSamePlace(before: Config, after: Config): void {

@@ -32,6 +32,7 @@ export function fillPlaceholders(
 /** Commands at once: more than that is a flood of knocks by someone with a key. */
 const mostRunning = 64;
 const graceMs = 2000;
+const outputGraceMs = 200;
 const mostLines = 100;
 
 export class Runner {
@@ -82,11 +83,16 @@ export class Runner {
       };
       child.on('error', error => settle(`was not started: ${explainStart(error)}`));
       child.on('exit', (code, signal) => {
-        if (late) {
-          // What it started may be deaf to SIGTERM.
-          signalGroup(child, 'SIGKILL');
-          settle(`took longer than its time limit (${timeLimitMs} ms) and was ended`);
-        } else settle(code === 0 ? undefined : `ended with ${signal ?? `status ${code}`}`);
+        // What it started may be deaf to SIGTERM.
+        if (late) signalGroup(child, 'SIGKILL');
+        const failure = late
+          ? `took longer than its time limit (${timeLimitMs} ms) and was ended`
+          : code === 0
+            ? undefined
+            : `ended with ${signal ?? `status ${code}`}`;
+        // What it said last is still on its way; what it left behind may hold its outputs for ever.
+        child.on('close', () => settle(failure));
+        setTimeout(settle, outputGraceMs, failure);
       });
       this.#logOutput(errand, child.stdout);
       this.#logOutput(errand, child.stderr);

@@ -2,17 +2,22 @@
  * The monitor's end of the listener: starts it without privileges, hands it its descriptors, reads its frames.
  */
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { openStream, socketPair } from '../net/readable.js';
 import { errorCode, OperatorError } from '../system/error.js';
 import type { CaptureSource } from './capture.js';
 import type { Config } from './config.js';
 import { type Counters, counterNames, newCounters } from './counters.js';
-import { type Frame, FrameReader } from './frames.js';
+import { type Frame, FrameReader, frameLength } from './frames.js';
 import type { Instruction } from './listener.js';
 import { unprivileged } from './privileges.js';
 import { siteSettings } from './site.js';
+
+/** Of frames that come at once. */
+const bufferLength = 64 * frameLength;
 
 const program = fileURLToPath(new URL('./listener.js', import.meta.url));
 
@@ -34,27 +39,27 @@ export class Subprocess {
   constructor(config: Config, capture: CaptureSource, ledger: number, events: ListenerEvents) {
     this.#capture = capture;
     const [command, ...args] = unprivileged(config.user, [process.execPath, program], { file: config.file });
+    const [ours, theirs] = socketPair();
     const stdio: StdioOptions = [
       capture.input,
       'inherit',
       'inherit',
-      'pipe',
+      theirs,
       ledger,
       capture.nflog ?? 'ignore',
     ];
     this.#child = spawn(command, args, { stdio, cwd: '/', env: { LANG: 'C.UTF-8' } });
-    this.#pipe = this.#child.stdio[3] as Socket;
-    // It ends when this is closed; what it still had to say is gone with it.
-    this.#pipe.on('error', () => {});
+    closeSync(theirs);
     this.#child.on('error', error => events.ended(explainStart(error)));
     this.#child.on('exit', (code, signal) => events.ended(`ended with ${signal ?? `status ${code}`}`));
     const reader = new FrameReader();
-    this.#pipe.on('data', (chunk: Buffer) => {
-      reader.push(chunk, frame => {
-        if (frame === undefined) events.ended('said what it must not');
-        else if (!this.#answer(frame)) events.frame(frame);
-      });
-    });
+    const take = (frame: Frame | undefined) => {
+      if (frame === undefined) events.ended('said what it must not');
+      else if (!this.#answer(frame)) events.frame(frame);
+    };
+    this.#pipe = openStream(ours, Buffer.alloc(bufferLength), chunk => reader.push(chunk, take));
+    // It ends when this is closed; what it still had to say is gone with it.
+    this.#pipe.on('error', () => {});
   }
 
   get pid(): number | undefined {

@@ -33,6 +33,10 @@ const snapLength = 256;
 /** To this machine, or to a group it may be in; not what is only passing through. */
 const toUs = 'fib daddr type { local, broadcast, anycast, multicast }';
 
+/**
+ * A SYN is judged whatever connection tracking says of it: after a connection that was never closed properly it calls a
+ * new one from the same source port established.
+ */
 export function tableText(config: Config): string {
   const window = config.portSequence && portRange(config.portSequence.basePort);
   return `table inet ${tableName}
@@ -58,7 +62,8 @@ ${windowRule(window)}  }
   }
   chain guard {
     type filter hook prerouting priority mangle; policy accept;
-    ct state established,related accept
+    meta l4proto != tcp ct state established,related accept
+    tcp flags & (fin|syn|rst|ack) != syn ct state established,related accept
     iif lo accept
     tcp flags & syn == 0 ip saddr . tcp sport . tcp dport @${liveSets.ipv4} accept
     tcp flags & syn == 0 ip6 saddr . tcp sport . tcp dport @${liveSets.ipv6} accept

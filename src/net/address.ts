@@ -61,7 +61,7 @@ export function isPublic(address: Uint8Array): boolean {
 
 /** Whether a single host on the network can be meant: not unspecified, multicast or broadcast. */
 export function isUnicast(address: Uint8Array): boolean {
-  return !new Set(['unspecified', 'multicast', 'broadcast']).has(
-    ipaddr.process(formatAddress(address)).range(),
-  );
+  if (!isIPv4Mapped(address)) return address[0] !== 0xff && address.some(byte => byte !== 0);
+  // RFC 1122 section 3.2.1.3: 0/8 is this network, RFC 5771: 224/4 multicast; above it only broadcast is in use.
+  return address[12] !== 0 && address[12]! < 224;
 }

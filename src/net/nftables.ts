@@ -46,6 +46,7 @@ const elementKey = 1;
 const elementTimeout = 4;
 const elementUserData = 6;
 const dataValue = 1;
+const attributeHeaderLength = 4;
 const commentType = 0;
 
 /** What a service is reached by. */
@@ -61,6 +62,8 @@ export interface Endpoint {
 export class SetElements {
   readonly #fd: number;
   readonly #table: string;
+  readonly #templates = new Map<string, AddTemplate>();
+  readonly #answer = Buffer.alloc(16384);
   #sequence = 0;
 
   /** @param table a table of family inet @throws SystemError */
@@ -73,8 +76,25 @@ export class SetElements {
   }
 
   /**
+   * Adds an element that is not in the set, for a time, by the shortest way.
+   * @param comment what `nft list` shows beside it, ASCII, at most 66 characters
+   * @throws SystemError, ENOENT where the table or the set is not there
+   */
+  add(set: string, endpoint: Endpoint, timeoutMs: number, comment: string): void {
+    let template = this.#templates.get(set);
+    if (template === undefined) {
+      template = new AddTemplate(this.#table, set, isIPv4Mapped(endpoint.source));
+      this.#templates.set(set, template);
+    }
+    const sequence = ++this.#sequence;
+    const batch = template.fill(endpoint, timeoutMs, comment, sequence);
+    libc().sendto(this.#fd, batch, batch.length, 0, null, 0);
+    this.#requireAcks(sequence, 1);
+  }
+
+  /**
    * Puts elements in a set for a time, from now on, whether they were there or not: all of them or none.
-   * @param comment what `nft list` shows beside them, ASCII, at most 120 characters
+   * @param comment as for `add`
    * @throws SystemError, ENOENT where the table or the set is not there
    */
   put(set: string, endpoints: readonly Endpoint[], timeoutMs: number, comment: string): void {
@@ -137,7 +157,7 @@ export class SetElements {
 
   /** nf_tables answers before sendto returns: what is not there by then does not come. */
   #requireAcks(first: number, expected: number): void {
-    const answer = Buffer.alloc(16384);
+    const answer = this.#answer;
     let failed = 0;
     let acknowledged = 0;
     while (failed === 0 && acknowledged < expected) {
@@ -164,10 +184,66 @@ function element(endpoint: Endpoint, timeoutMs?: number, comment?: string): Buff
   return nest(listElement, ...attributes);
 }
 
-/** libnftnl's own form of a comment: type, length, text with NUL. */
+const commentLength = 67;
+
+/** libnftnl's own form of a comment: type, length, text; here with NULs to one length, so that it can be exchanged. */
 function userData(comment: string): Uint8Array {
-  const bytes = Buffer.from(`${comment}\0`, 'latin1');
-  return Buffer.concat([Uint8Array.of(commentType, bytes.length), bytes]);
+  const bytes = Buffer.alloc(2 + commentLength);
+  bytes.writeUInt8(commentType, 0);
+  bytes.writeUInt8(commentLength, 1);
+  bytes.write(comment, 2, commentLength - 1, 'latin1');
+  return bytes;
+}
+
+/** A batch that adds one element, made once; every knock is a few bytes in it. */
+class AddTemplate {
+  readonly #batch: Buffer;
+  readonly #sequenceAt: number;
+  readonly #keyAt: number;
+  readonly #timeoutAt: number;
+  readonly #commentAt: number;
+  readonly #addressLength: number;
+
+  constructor(table: string, set: string, isFour: boolean) {
+    this.#addressLength = isFour ? 4 : 16;
+    const names = [text(listTable, table), text(listSet, set)];
+    const source = new Uint8Array(16);
+    if (isFour) source.fill(0xff, 10, 12);
+    const empty = element({ source, protocol: 0, port: 0 }, 0, '');
+    const flags = netlinkRequest | netlinkAck | netlinkCreate;
+    const begin = netfilterMessage(0, batchBegin, netlinkRequest, 0, 0, subsystem);
+    const add = netfilterMessage(
+      subsystem,
+      newElement,
+      flags,
+      0,
+      familyInet,
+      0,
+      ...names,
+      nest(listElements, empty),
+    );
+    const end = netfilterMessage(0, batchEnd, netlinkRequest, 0, 0, subsystem);
+    this.#batch = Buffer.concat([begin, add, end]);
+    this.#sequenceAt = begin.length + 8;
+    // Four attributes lie around the key: elements, element, key, value.
+    this.#keyAt =
+      begin.length + netfilterHeaderLength + names[0]!.length + names[1]!.length + 4 * attributeHeaderLength;
+    this.#timeoutAt = this.#keyAt + this.#addressLength + 8 + attributeHeaderLength;
+    this.#commentAt = this.#timeoutAt + 8 + attributeHeaderLength + 2;
+  }
+
+  fill({ source, protocol, port }: Endpoint, timeoutMs: number, comment: string, sequence: number): Buffer {
+    const batch = this.#batch;
+    batch.writeUInt32LE(sequence, this.#sequenceAt);
+    batch.set(source.subarray(16 - this.#addressLength), this.#keyAt);
+    batch.writeUInt8(protocol, this.#keyAt + this.#addressLength);
+    batch.writeUInt16BE(port, this.#keyAt + this.#addressLength + 4);
+    batch.writeUInt32BE(Math.floor(timeoutMs / 2 ** 32), this.#timeoutAt);
+    batch.writeUInt32BE((timeoutMs % 2 ** 32) >>> 0, this.#timeoutAt + 4);
+    batch.fill(0, this.#commentAt, this.#commentAt + commentLength);
+    batch.write(comment, this.#commentAt, commentLength - 1, 'latin1');
+    return batch;
+  }
 }
 
 const tableGroup = 7;

@@ -14,30 +14,44 @@ const getFlags = 3;
 const setFlags = 4;
 const nonBlocking = 0o4000;
 
+/** Two connected stream sockets, closed at exec. */
+export function socketPair(): [number, number] {
+  const pair = new Int32Array(2);
+  libc().socketpair(unix, stream | closeOnExec, 0, pair);
+  return [pair[0]!, pair[1]!];
+}
+
+/** What Node reads into one buffer, over and over: no allocation for each piece. */
+function readingInto(buffer: Buffer, piece: (bytes: Buffer) => void): SocketConstructorOpts {
+  const onread = {
+    buffer,
+    callback: (length: number) => {
+      piece(buffer.subarray(0, length));
+      return true;
+    },
+  };
+  // The constructor takes `onread` as well as connect does; only its type does not say so.
+  return { readable: true, onread } as SocketConstructorOpts;
+}
+
+/** A stream socket for both directions; what comes in is put in `buffer`, over what came before. */
+export function openStream(fd: number, buffer: Buffer, piece: (bytes: Buffer) => void): Socket {
+  return new Socket({ ...readingInto(buffer, piece), fd, writable: true }).resume();
+}
+
 /**
  * Reads a descriptor from the event loop, which it keeps alive. The descriptor itself is closed: the socket has it now.
  * @param buffer where every datagram is put, over the one before
  */
 export function readDescriptor(fd: number, buffer: Buffer, datagram: (bytes: Buffer) => void): Socket {
   const c = libc();
-  const pair = new Int32Array(2);
-  c.socketpair(unix, stream | closeOnExec, 0, pair);
-  const [place = -1, other = -1] = pair;
-  const onread = {
-    buffer,
-    callback: (length: number) => {
-      datagram(buffer.subarray(0, length));
-      return true;
-    },
-  };
-  // The constructor takes `onread` as well as connect does; only its type does not say so.
-  const socket = new Socket({ fd: place, readable: true, writable: false, onread } as SocketConstructorOpts);
+  const [place, other] = socketPair();
+  const socket = new Socket({ ...readingInto(buffer, datagram), fd: place, writable: false });
   c.dup2(fd, place);
   c.fcntl(place, setFlags, c.fcntl(place, getFlags, 0) | nonBlocking);
   c.close(fd);
   socket.on('close', () => c.close(other));
-  socket.resume();
-  return socket;
+  return socket.resume();
 }
 
 const socketLevel = 1;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { check } from '../../src/daemon/check.js';
-import { mayUse } from '../../src/daemon/config.js';
+import { Permissions } from '../../src/daemon/config.js';
 import { counterNames, newCounters } from '../../src/daemon/counters.js';
 import { History } from '../../src/daemon/history.js';
 import { Load } from '../../src/daemon/load.js';
@@ -270,7 +270,7 @@ client          old (classic) may use ssh, note; removed
 test('who may use which door', t => {
   const config = read(t, twoDoors);
   const may = (client: string, door: string) => {
-    const answer = mayUse(config, client, door);
+    const answer = new Permissions(config).find(client, door);
     return typeof answer === 'string' ? answer : answer.name;
   };
   assert.deepEqual(

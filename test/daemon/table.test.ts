@@ -18,7 +18,10 @@ function rules(text: string, chain: string): string[] {
     .trimEnd()
     .split('\n')
     .map(line => line.trim())
-    .filter(line => !/^type filter|^iif lo accept$|^ct state |^tcp flags & syn == 0/.test(line));
+    .filter(
+      line =>
+        !/^type filter|^iif lo accept$|ct state established,related accept$|^tcp flags & syn == 0/.test(line),
+    );
 }
 
 const toUs = 'fib daddr type { local, broadcast, anycast, multicast }';

@@ -148,6 +148,21 @@ describe('a guarded service', { skip: notIsolated }, () => {
     }
   });
 
+  test('does not open to a SYN that connection tracking takes for part of an old connection', async t => {
+    const { server, client, daemon } = await guarded(t, { doors: [{ ...ssh, services: ['tcp/2200'] }] });
+    const resetting = server.namespace.start(process.execPath, ['-e', resettingServer]);
+    await resetting.line(/listening/);
+    await succeeds(daemon.knock(client));
+    await daemon.program?.line(/opened ssh/);
+    const connect = () => client.namespace.start(process.execPath, ['-e', fromOnePort, server.ipv4]);
+    const first = connect();
+    await first.line(/connected/);
+    await first.line(/ECONNRESET/);
+    await succeeds(daemon.command(['close', 'ssh', client.ipv4]));
+    // The server ended it with a reset, and the entry of the connection is still there.
+    await assert.rejects(connect().line(/connected/, 3000), /did not happen/);
+  });
+
   test('is guarded where its port is forwarded to an inner host', async t => {
     const network = await Network.create(t);
     const client = await network.addClient();
@@ -267,6 +282,9 @@ describe('what must not open', { skip: notIsolated }, () => {
 });
 
 const echoServer = `net.createServer(s => s.pipe(s)).listen(2200, '::', () => console.log('listening'))`;
+const resettingServer = `net.createServer(s => setTimeout(() => s.resetAndDestroy(), 100)).listen(2200, '::', () => console.log('listening'))`;
+const fromOnePort = `net.connect({ host: process.argv[1], port: 2200, localPort: 5555 }, () => console.log('connected'))
+.on('error', error => console.log(error.code)).resume()`;
 const talker = `const s = net.connect(2200, process.argv[1]); process.stdin.pipe(s).pipe(process.stdout)`;
 const udpEchoServer = `const s = dgram.createSocket('udp4', (m, r) => s.send(m, r.port, r.address)).bind(5000, () => console.log('listening'))`;
 const udpAsk = `const s = dgram.createSocket('udp4', () => end('answered')); s.send('x', 5000, process.argv[1]);
