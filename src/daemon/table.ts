@@ -33,41 +33,14 @@ const snapLength = 256;
 /** To this machine, or to a group it may be in; not what is only passing through. */
 const toUs = 'fib daddr type { local, broadcast, anycast, multicast }';
 
-/**
- * A SYN is judged whatever connection tracking says of it: after a connection that was never closed properly it calls a
- * new one from the same source port established.
- */
 export function tableText(config: Config): string {
   const window = config.portSequence && portRange(config.portSequence.basePort);
   return `table inet ${tableName}
 flush table inet ${tableName}
 table inet ${tableName} {
-${openingSet('open4', 'ipv4_addr', 'timeout')}
-${openingSet('open6', 'ipv6_addr', 'timeout')}
-${openingSet('once4', 'ipv4_addr', 'dynamic,timeout')}
-${openingSet('once6', 'ipv6_addr', 'dynamic,timeout')}
-${liveSet(liveSets.ipv4, 'ipv4_addr')}
-${liveSet(liveSets.ipv6, 'ipv6_addr')}
-${noisySet('noisy4', 'ipv4_addr')}
-${noisySet('noisy6', 'ipv6_addr')}
-  chain window {
-    type filter hook prerouting priority raw; policy accept;
-    iif lo accept
-${windowRule(window)}  }
-  chain knock {
-    add @noisy4 { ip saddr limit rate over ${noisyRate}/second burst ${noisyBurst} packets } counter drop
-    add @noisy6 { ip6 saddr limit rate over ${noisyRate}/second burst ${noisyBurst} packets } counter drop
-    counter log group ${config.group} snaplen ${snapLength}
-    drop
-  }
-  chain guard {
-    type filter hook prerouting priority mangle; policy accept;
-    meta l4proto != tcp ct state established,related accept
-    tcp flags & (fin|syn|rst|ack) != syn ct state established,related accept
-    iif lo accept
-    tcp flags & syn == 0 ip saddr . tcp sport . tcp dport @${liveSets.ipv4} accept
-    tcp flags & syn == 0 ip6 saddr . tcp sport . tcp dport @${liveSets.ipv6} accept
-${allowRules(config)}${closedWindowRule(window)}${doorRule(config)}  }
+${sets()}
+${windowChains(config.group, window)}
+${guardChain(config, window)}
   chain door {
 ${acceptRule('ip', 'open4')}
 ${acceptRule('ip6', 'open6')}
@@ -77,6 +50,48 @@ ${acceptOnceRule('ip6', 'once6')}
   }
 }
 `;
+}
+
+function sets(): string {
+  return [
+    openingSet('open4', 'ipv4_addr', 'timeout'),
+    openingSet('open6', 'ipv6_addr', 'timeout'),
+    openingSet('once4', 'ipv4_addr', 'dynamic,timeout'),
+    openingSet('once6', 'ipv6_addr', 'dynamic,timeout'),
+    liveSet(liveSets.ipv4, 'ipv4_addr'),
+    liveSet(liveSets.ipv6, 'ipv6_addr'),
+    noisySet('noisy4', 'ipv4_addr'),
+    noisySet('noisy6', 'ipv6_addr'),
+  ].join('\n');
+}
+
+function windowChains(group: number, window: string | undefined): string {
+  const limit = `limit rate over ${noisyRate}/second burst ${noisyBurst} packets`;
+  return `  chain window {
+    type filter hook prerouting priority raw; policy accept;
+    iif lo accept
+${windowRule(window)}  }
+  chain knock {
+    add @noisy4 { ip saddr ${limit} } counter drop
+    add @noisy6 { ip6 saddr ${limit} } counter drop
+    counter log group ${group} snaplen ${snapLength}
+    drop
+  }`;
+}
+
+/**
+ * A SYN is judged whatever connection tracking says of it: after a connection that its server ended with a reset, it
+ * calls a new one from the same source port established.
+ */
+function guardChain(config: Config, window: string | undefined): string {
+  return `  chain guard {
+    type filter hook prerouting priority mangle; policy accept;
+    meta l4proto != tcp ct state established,related accept
+    tcp flags & (fin|syn|rst|ack) != syn ct state established,related accept
+    iif lo accept
+    tcp flags & syn == 0 ip saddr . tcp sport . tcp dport @${liveSets.ipv4} accept
+    tcp flags & syn == 0 ip6 saddr . tcp sport . tcp dport @${liveSets.ipv6} accept
+${allowRules(config)}${closedWindowRule(window)}${doorRule(config)}  }`;
 }
 
 /** Takes the table away, whether it is there or not. */
