@@ -40,7 +40,7 @@ export class Monitor {
   readonly #capture: CaptureSource;
   #listener!: Subprocess;
   /** Settles when every knock heard so far has been dealt with. */
-  #opening: Promise<unknown> = Promise.resolve();
+  #opening: Promise<void> = Promise.resolve();
   #control: Server | undefined;
   #watchdog: NodeJS.Timeout | undefined;
   #stopping = false;
@@ -108,7 +108,7 @@ export class Monitor {
   }
 
   #take(frame: Frame): void {
-    if (frame.kind === 'open') this.#opening = Promise.all([this.#opening, this.#open(frame)]);
+    if (frame.kind === 'open') this.#opening = bothSettle(this.#opening, this.#open(frame));
     else if (frame.kind === 'refused') this.#noteRefusal(frame);
     else if (frame.kind === 'busy') this.#capture.setBusy(frame.code === 1);
     else if (frame.kind === 'ended') void this.#opening.then(() => this.stop(this.#captureEnded()));
@@ -119,12 +119,12 @@ export class Monitor {
   }
 
   #captureEnded(): number {
-    const file = this.#config.capture.from === 'stdin';
-    this.#log[file ? 'info' : 'error'](
+    const isExpected = this.#config.capture.from === 'stdin';
+    this.#log[isExpected ? 'info' : 'error'](
       { event: 'capture' },
       'the capture has ended: no knock can be heard any more',
     );
-    return file ? 0 : 1;
+    return isExpected ? 0 : 1;
   }
 
   async #open({ source, door: doorName, client, value: at }: Frame): Promise<void> {
@@ -309,6 +309,12 @@ export class Monitor {
 /** Without services to guard and a group to be logged to, the firewall is somebody else's business. */
 export function needsTable(config: Config): boolean {
   return config.capture.from === 'nflog' || config.doors.some(({ kind }) => kind === 'services');
+}
+
+/** Keeps nothing of what it waited for: there will be many. */
+async function bothSettle(first: Promise<void>, second: Promise<void>): Promise<void> {
+  await first;
+  await second;
 }
 
 function whoOpens(door: Door, client: string, source: Uint8Array): string {
