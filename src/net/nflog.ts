@@ -5,7 +5,8 @@
  * may read it.
  */
 import type { Socket } from 'node:net';
-import { int32, libc, SystemError } from './libc.js';
+import { libc, SystemError } from './libc.js';
+import { openNetfilter } from './netfilter.js';
 import {
   attribute,
   be16,
@@ -19,13 +20,6 @@ import {
   netlinkRequest,
 } from './netlink.js';
 import { enlargeReceiveBuffer, readDescriptor } from './readable.js';
-
-const netlinkFamily = 16;
-const raw = 3;
-const closeOnExec = 0o2000000;
-const netfilter = 12;
-const netlinkLevel = 270;
-const noBufferErrors = 5;
 
 const subsystem = 4;
 const packetMessage = 0;
@@ -59,12 +53,9 @@ const busyThreshold = 64;
  * @throws SystemError, EPERM both without CAP_NET_ADMIN and where another process reads the group
  */
 export function openNflog(group: number): number {
-  const c = libc();
-  const fd = c.socket(netlinkFamily, raw | closeOnExec, netfilter);
+  // Otherwise one overflow closes the socket to everything until it has been drained.
+  const fd = openNetfilter('noBufferErrors', 1);
   try {
-    c.bind(fd, Uint8Array.of(netlinkFamily, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 12);
-    // Otherwise one overflow closes the socket to everything until it has been drained.
-    c.setsockopt(fd, netlinkLevel, noBufferErrors, int32(1), 4);
     enlargeReceiveBuffer(fd, receiveBufferLength);
     const mode = Buffer.alloc(6);
     mode.writeUInt32BE(snapLength);
@@ -82,7 +73,7 @@ export function openNflog(group: number): number {
     }
     return fd;
   } catch (error) {
-    c.close(fd);
+    libc().close(fd);
     throw error;
   }
 }

@@ -5,7 +5,8 @@
  */
 import type { Socket } from 'node:net';
 import { isIPv4Mapped } from './address.js';
-import { int32, libc, SystemError } from './libc.js';
+import { libc, SystemError } from './libc.js';
+import { openNetfilter } from './netfilter.js';
 import {
   attribute,
   be64,
@@ -22,13 +23,6 @@ import {
 } from './netlink.js';
 import { readDescriptor } from './readable.js';
 
-const netlinkFamily = 16;
-const raw = 3;
-const closeOnExec = 0o2000000;
-const netfilter = 12;
-const netlinkLevel = 270;
-const addMembership = 1;
-const capAcknowledgements = 10;
 const doNotWait = 0x40;
 
 const subsystem = 10;
@@ -68,11 +62,8 @@ export class SetElements {
 
   /** @param table a table of family inet @throws SystemError */
   constructor(table: string) {
-    const c = libc();
     this.#table = table;
-    this.#fd = c.socket(netlinkFamily, raw | closeOnExec, netfilter);
-    c.bind(this.#fd, Uint8Array.of(netlinkFamily, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 12);
-    c.setsockopt(this.#fd, netlinkLevel, capAcknowledgements, int32(1), 4);
+    this.#fd = openNetfilter('capAcknowledgements', 1);
   }
 
   /**
@@ -255,10 +246,7 @@ const ruleAddition = 6;
  * it, or the table; `overflow` when word of some changes was lost, after which nothing more comes.
  */
 export function watchTable(table: string, changed: () => void, overflow: () => void): Socket {
-  const c = libc();
-  const fd = c.socket(netlinkFamily, raw | closeOnExec, netfilter);
-  c.bind(fd, Uint8Array.of(netlinkFamily, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 12);
-  c.setsockopt(fd, netlinkLevel, addMembership, int32(tableGroup), 4);
+  const fd = openNetfilter('addMembership', tableGroup);
   const buffer = Buffer.allocUnsafeSlow(65536);
   const socket = readDescriptor(fd, buffer, datagram => {
     eachMessage(datagram, (type, start, end) => {

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Daemon } from './harness/daemon.js';
 import { eventually } from './harness/eventually.js';
-import { notIsolated } from './harness/isolation.js';
+import { notIsolated, project } from './harness/isolation.js';
 import { Network } from './harness/network.js';
 import type { Program, Scope } from './harness/program.js';
 
@@ -153,6 +153,28 @@ describe('a running daemon', { skip: notIsolated }, () => {
     const status = JSON.parse((await succeeds(daemon.command(['status', '--json']))).stdout) as StatusJson;
     const seen = status.counters['seen'] ?? 0;
     assert(seen > 900 && seen < 2500, `the daemon saw ${seen} of 3016 SYNs`);
+  });
+
+  test('lets newcomers in when its memory of noisy sources is full of spoofed ones', async t => {
+    const { network, client, daemon, isOpen } = await guarded(t);
+    const stranger = await network.addClient();
+    const request = {
+      address: network.server.ipv4,
+      ports: [40_000, 40_100],
+      sources: 150_000,
+      timeoutMs: 10_000,
+    };
+    const flood = await stranger.namespace.exec(process.execPath, [
+      '--input-type=module',
+      '-e',
+      `import { flood } from '${project}/dist/bench/flooder.js'; console.log(flood(${JSON.stringify(request)}).sent)`,
+    ]);
+    assert.equal(Number(flood), 150_000);
+    const noisy = await network.server.namespace.exec('nft', ['list', 'set', 'inet', 'portknock', 'noisy4']);
+    // Full, or nearly: two processors may fill it side by side.
+    assert((noisy.match(/expires/g)?.length ?? 0) > 65_000);
+    await succeeds(daemon.knock(client));
+    await eventually('open', isOpen);
   });
 });
 
