@@ -1,11 +1,9 @@
 /** Message authentication: HMAC-SHA256 (RFC 2104), cut to the length that a format has room for. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-/** The first `length` bytes of HMAC-SHA256 over the parts, joined. */
-export function mac(key: Uint8Array, length: number, ...parts: readonly Uint8Array[]): Uint8Array {
-  const hmac = createHmac('sha256', key);
-  for (const part of parts) hmac.update(part);
-  return hmac.digest().subarray(0, length);
+/** The first `length` bytes of HMAC-SHA256 over a message. */
+export function mac(key: Uint8Array, length: number, message: Uint8Array): Uint8Array {
+  return createHmac('sha256', key).update(message).digest().subarray(0, length);
 }
 
 /** Whether two byte strings are equal; for equal lengths the time does not depend on where they differ. */

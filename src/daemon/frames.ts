@@ -76,8 +76,8 @@ export function decodeFrame(bytes: Buffer): Frame | undefined {
 }
 
 function readName(bytes: Buffer, at: number): string | undefined {
-  const zero = bytes.indexOf(0, at);
-  const end = zero < 0 || zero > at + nameLength ? at + nameLength : zero;
+  let end = at;
+  while (end < at + nameLength && bytes[end] !== 0) end++;
   for (let padding = end; padding < at + nameLength; padding++) if (bytes[padding] !== 0) return undefined;
   const name = bytes.toString('latin1', at, end);
   return name === '' || namePattern.test(name) ? name : undefined;

@@ -37,11 +37,12 @@ interface Known extends Endpoint {
 }
 
 const rehearsals = 10;
+const rehearsalMs = 10;
 const noIPv4 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0);
 const noIPv6 = new Uint8Array(16);
 
 /** The kernel's clock is coarser than ours: what it may still hold is not forgotten. */
-const graceMs = 50;
+const graceMs = 20;
 
 /** Changes come in bursts: one flush is many messages. */
 const settleMs = 20;
@@ -77,15 +78,13 @@ export class Guard {
   }
 
   /**
-   * Opens and closes for nobody, so that a kernel that does not let us is found out now and not by the first knock; nor
-   * is that one slower than those after it.
+   * Opens for nobody, for a moment, so that a kernel that does not let us is found out now and not by the first knock;
+   * nor is that one slower than those after it. To close again would be slow: the kernel waits for every processor.
    */
   #rehearse(): void {
     for (let round = 0; round < rehearsals; round++) {
       for (const source of [noIPv4, noIPv6]) {
-        const endpoint = { source, protocol: tcp, port: 0 };
-        this.#openings.add(endpoint, false, 1000, '-', byHand);
-        this.#openings.remove([endpoint]);
+        this.#openings.add({ source, protocol: tcp, port: 0 }, false, rehearsalMs, '-', byHand);
       }
     }
   }

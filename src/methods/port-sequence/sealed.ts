@@ -87,7 +87,12 @@ export function hasTag(claim: Claim, key: Uint8Array, basePort: number, address:
 
 function tagOf(key: Uint8Array, head: Uint8Array, basePort: number, address: Uint8Array): Uint8Array {
   if (address.length !== 16) throw new RangeError(`"address" expected 16 bytes, got ${address.length}`);
-  return mac(key, tagLength, head, Uint8Array.of(basePort >> 8, basePort & 0xff), address);
+  const covered = new Uint8Array(headLength + 2 + address.length);
+  covered.set(head);
+  covered[headLength] = basePort >> 8;
+  covered[headLength + 1] = basePort & 0xff;
+  covered.set(address, headLength + 2);
+  return mac(key, tagLength, covered);
 }
 
 export function requireInteger(name: string, value: number, lowest: number, highest: number): void {
