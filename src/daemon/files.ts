@@ -1,24 +1,13 @@
 /** Files written whole or not at all, durable when done. */
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, lstatSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { syncFolder, writeNew } from '../system/durable.js';
 import { errorCode, OperatorError } from '../system/error.js';
-import { syncFolder } from './ledger.js';
 
 /** Makes a file that was not there. @throws OperatorError where it is there */
 export function createFile(path: string, text: string, mode: number): void {
   try {
-    write(path, text, mode);
+    writeNew(path, text, mode, true);
     syncFolder(dirname(path));
   } catch (error) {
     throw failure(path, error);
@@ -35,7 +24,7 @@ export function replaceFile(path: string, text: string, check: (path: string) =>
     if (lstatSync(path).isSymbolicLink())
       throw new OperatorError('link', `${path}: is a link`, { hint: 'name the file itself with --config' });
     const { mode, uid, gid } = statSync(path);
-    write(fresh, text, 0o600);
+    writeNew(fresh, text, 0o600, true);
     try {
       check(fresh);
       chownSync(fresh, uid, gid);
@@ -48,19 +37,6 @@ export function replaceFile(path: string, text: string, check: (path: string) =>
     syncFolder(dirname(path));
   } catch (error) {
     throw failure(fresh, error);
-  }
-}
-
-function write(path: string, text: string, mode: number): void {
-  const fd = openSync(path, 'wx', mode);
-  try {
-    writeFileSync(fd, text);
-    fsyncSync(fd);
-  } catch (error) {
-    rmSync(path, { force: true });
-    throw error;
-  } finally {
-    closeSync(fd);
   }
 }
 

@@ -15,8 +15,8 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
+import { syncFolder, writeAll } from '../system/durable.js';
 import { errorCode, OperatorError } from '../system/error.js';
-import { syncFolder, writeAll } from './ledger.js';
 
 const debt = v.object({
   door: v.string(),

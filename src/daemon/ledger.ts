@@ -4,9 +4,10 @@
  * A file of fixed length with two places for each of the 65,536 client ids, written in turn. A write that a crash cuts
  * short leaves the other place as it was. Nothing is ever made longer, so a disk that fills up later does no harm.
  */
-import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { constants, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { syncFolder, writeAll } from '../system/durable.js';
 import { errorCode, OperatorError } from '../system/error.js';
 
 const clients = 65536;
@@ -39,16 +40,6 @@ export function openLedgerFile(path: string): number {
 
 /** O_DSYNC: a write returns once it is on the disk, without a second call. */
 const openFlags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_DSYNC;
-
-/** Makes a new file's name durable. */
-export function syncFolder(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
 
 export class Ledger {
   readonly #fd: number;
@@ -115,9 +106,4 @@ function readPlace(bytes: Buffer, copy: number, clientId: number): number | unde
 /** Against what a disk does, not against people: who can write here can write a checksum too. Never 0. */
 function checksum(clientId: number, time: Uint8Array): number {
   return crc32(time, clientId + 1) || 1;
-}
-
-/** Writes all bytes at a place in a file, however many calls it takes. */
-export function writeAll(fd: number, bytes: Buffer, position: number): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, position + at);
 }

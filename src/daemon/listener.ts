@@ -52,6 +52,8 @@ class Listener {
   readonly #quota = new Quota(refusalQuota, summaryMs);
   readonly #load = new Load(busy => this.#tell(encodeFrame('busy', { code: busy ? 1 : 0 })));
   #method: PortSequence | undefined;
+  /** Whether the configuration has a method now. */
+  #recognises = false;
   #started = false;
   #noiseTold = 0;
   #summary: NodeJS.Timeout | undefined;
@@ -77,21 +79,24 @@ class Listener {
   }
 
   #configure(settings: SiteSettings | undefined, capture: 'nflog' | 'lines'): void {
-    if (settings === undefined) {
-      this.#method = undefined;
-    } else if (this.#method === undefined) {
-      const lastAccepted = (clientId: number) => this.#ledger.lastAccepted(clientId);
-      const site = buildSite(settings);
-      rehearse(site);
-      this.#method = new PortSequence(site, lastAccepted, sourceCapacity, randomBytes(36));
-    } else {
-      this.#method.site = buildSite(settings);
-    }
+    this.#recognises = settings !== undefined;
+    if (settings !== undefined) this.#adopt(buildSite(settings));
     if (this.#started) return;
     this.#started = true;
     if (capture === 'nflog') this.#readNflog();
     else this.#readLines();
     this.#tell(encodeFrame('ready', { value: this.#ledger.damaged.length }));
+  }
+
+  /** What has been counted and half heard stays. */
+  #adopt(site: Site): void {
+    if (this.#method !== undefined) {
+      this.#method.site = site;
+      return;
+    }
+    rehearse(site);
+    const lastAccepted = (clientId: number) => this.#ledger.lastAccepted(clientId);
+    this.#method = new PortSequence(site, lastAccepted, sourceCapacity, randomBytes(36));
   }
 
   #readNflog(): void {
@@ -131,9 +136,10 @@ class Listener {
 
   #take(): void {
     this.#counters.seen++;
-    const verdict = this.#method?.recognise(this.#packet);
+    if (this.#method === undefined || !this.#recognises) return;
+    const verdict = this.#method.recognise(this.#packet);
     if (verdict !== undefined) this.#decide(verdict);
-    else if (this.#method !== undefined && this.#method.noise !== this.#counters.noise) this.#noteNoise();
+    else if (this.#method.noise !== this.#counters.noise) this.#noteNoise();
   }
 
   #decide(verdict: NonNullable<Verdict>): void {

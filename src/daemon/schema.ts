@@ -3,7 +3,7 @@
  * and what was found. What one key has to do with another is settings.ts's too.
  */
 import * as v from 'valibot';
-import { parseAddress, parseNetwork } from '../net/address.js';
+import { parseNetwork } from '../net/address.js';
 import { tcp, udp } from '../net/packet.js';
 import { formatDuration, parseDuration } from '../system/duration.js';
 import type { Service } from './config.js';
@@ -139,6 +139,3 @@ export const tables = {
 
 export type TableName = keyof typeof tables;
 export type Table<Name extends TableName> = v.InferOutput<(typeof tables)[Name]>;
-
-/** The address of a knocker given by hand, canonical; undefined where it is none. */
-export const parseSource = parseAddress;

@@ -7,11 +7,9 @@
 
 export const netlinkRequest = 0x01;
 export const netlinkAck = 0x04;
-export const netlinkDump = 0x300;
 export const netlinkCreate = 0x400;
 
 export const netlinkError = 2;
-export const netlinkDone = 3;
 
 const headerLength = 16;
 /** nfgenmsg: family, version, resource id. */
