@@ -53,6 +53,7 @@ export class Guard {
   readonly #known = new Map<string, Known>();
   #config: Config;
   #keeping = false;
+  #loading = false;
   #loaded: string | undefined;
   #settling: NodeJS.Timeout | undefined;
   #expiry: NodeJS.Timeout | undefined;
@@ -96,10 +97,15 @@ export class Guard {
 
   /** Puts a configuration's table in the place of the one before; openings stay. @throws OperatorError, and all stays */
   async load(config: Config): Promise<void> {
-    await installTable(config);
-    this.#config = config;
-    this.#keeping = true;
-    this.#loaded = await listTable();
+    this.#loading = true;
+    try {
+      await installTable(config);
+      this.#config = config;
+      this.#keeping = true;
+      this.#loaded = await listTable();
+    } finally {
+      this.#loading = false;
+    }
     keepTable(config);
   }
 
@@ -208,25 +214,33 @@ export class Guard {
   }
 
   #watch(): void {
-    const changed = () => {
-      this.#settling ??= setTimeout(() => {
-        this.#settling = undefined;
-        void this.#verify();
-      }, settleMs);
-    };
     // Word that was lost may have been of our own table: look, and listen again.
-    const socket = watchTable(tableName, changed, () => {
-      changed();
-      this.#watch();
-    });
+    const socket = watchTable(
+      tableName,
+      () => this.#verifySoon(),
+      () => {
+        this.#verifySoon();
+        this.#watch();
+      },
+    );
     socket.unref();
+  }
+
+  #verifySoon(): void {
+    this.#settling ??= setTimeout(() => {
+      this.#settling = undefined;
+      // Our own loading is a change too; what it is to be compared with is known when it is done.
+      if (this.#loading) this.#verifySoon();
+      else void this.#verify();
+    }, settleMs);
   }
 
   async #verify(): Promise<void> {
     if (!this.#keeping || this.#restoring !== undefined) return;
     try {
       const found = await listTable();
-      if (!this.#keeping || found === this.#loaded) return;
+      // A loading that began meanwhile looks again by itself.
+      if (!this.#keeping || this.#loading || found === this.#loaded) return;
       this.#log.warn(
         { event: 'restored' },
         'somebody changed or removed the table inet portknock; putting it back',

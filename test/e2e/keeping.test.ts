@@ -70,6 +70,7 @@ describe('a running daemon', { skip: notIsolated }, () => {
     assert(await isOpen());
     await client.tap(server.ipv4, ports.slice(9));
     await daemon.program?.line(/opened ssh.*20s/);
+    assert.doesNotMatch(daemon.program?.stderr ?? '', /putting it back/);
   });
 
   test('keeps the old configuration when the new one is broken', async t => {
