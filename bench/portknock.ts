@@ -65,6 +65,7 @@ export class Portknock implements Contender {
       commandId,
       time: this.#lastTime,
       basePort: this.#daemon.basePort,
+      spelling: 'ordered',
       address: parseAddress(this.place.client.ipv4)!,
     });
   }

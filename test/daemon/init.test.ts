@@ -14,6 +14,7 @@ const request = (directory: string, changes: Partial<InitRequest> = {}): InitReq
   doors: ['ssh=tcp/22'],
   user: 'portknock',
   basePort: undefined,
+  spelling: 'ordered',
   alwaysAllow: [],
   ...changes,
 });

@@ -148,6 +148,7 @@ function config(): Config {
     capture: { from: 'stdin' },
     group: 5,
     portSequence: {
+      spelling: 'ordered',
       basePort: sealedVector.base_port,
       skewMs: 60_000,
       siteKey: bytes(sealedVector.site_key),

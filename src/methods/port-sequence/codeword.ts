@@ -32,9 +32,14 @@ export function encodeCodeword(block: Uint8Array): Uint8Array {
   return codeword;
 }
 
+/** Whether a codeword whose symbol 18 this is spells a block: its last five bits are zero. */
+export function isPadded(lastDataSymbol: number): boolean {
+  return (lastDataSymbol & paddingMask) === 0;
+}
+
 /** The 16 bytes that a codeword spells; false where its last five bits are not zero, so that it spells none. */
 export function blockOf(codeword: Uint8Array, block: Uint8Array): boolean {
-  if ((codeword[dataLength - 1]! & paddingMask) !== 0) return false;
+  if (!isPadded(codeword[dataLength - 1]!)) return false;
   for (let at = 0, bits = 0, held = 0, i = 0; at < blockLength; at++) {
     while (held < 8) {
       bits = (bits << symbolBits) | codeword[i++]!;

@@ -103,8 +103,8 @@ export class Decoder {
   lastDataSymbol(): number {
     const position = dataLength - 1;
     const known = this.#symbols[position]!;
-    const isUnknown = this.#positions.subarray(0, this.#unknown).includes(position);
-    return isUnknown ? known ^ this.#errorAt(position) : known;
+    const index = this.#positions.indexOf(position);
+    return index >= 0 && index < this.#unknown ? known ^ this.#errorAt(position) : known;
   }
 
   /** Writes the codeword that was found, 32 symbols. */

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { OrderedSequences } from '../../../src/methods/port-sequence/ordered.js';
 import { blockCipher, seal } from '../../../src/methods/port-sequence/sealed.js';
-import { spellOrdered } from '../../../src/methods/port-sequence/spelling.js';
+import { spell } from '../../../src/methods/port-sequence/spelling.js';
 import { newPacket } from '../../../src/net/packet.js';
 import { Ear, words } from './hearing.js';
 import {
@@ -26,7 +26,7 @@ function laterPorts(of: SealedVector, laterMs: number): number[] {
   const time = of.time_ms + laterMs;
   const cipher = blockCipher(hex(of.site_key));
   const block = seal(cipher, sealedClient(of).tagKey, { ...statement, time, address: addressOf(of) });
-  return spellOrdered(block, of.base_port);
+  return spell('ordered', block, of.base_port);
 }
 
 test('stray SYNs before, of any number up to two blocks', () => {
@@ -190,10 +190,10 @@ test('agrees with a list of everything sent', () => {
           sequence,
           source: new Uint8Array(16).fill(source, 7, 8),
         };
-        const isFull = fast.add(packet, offset, block);
+        const isFull = fast.hear(packet, offset) && fast.next(block);
         assert.deepEqual(isFull ? [...block] : undefined, slow.add(source, sourcePort, sequence, offset));
         if (!isFull || !isSpent) continue;
-        fast.clear();
+        fast.spend();
         slow.clear();
       }
     }),
