@@ -94,7 +94,9 @@ function randomBase(doors: readonly string[], spelling: Spelling): number {
   const free = bases.filter(base => ports.every(port => offsetIn(spelling, port, base) < 0));
   if (free.length > 0) return free[randomInt(free.length)]!;
   const message = `the services leave no ${windowLength[spelling]} ports in a row between ${lowestRandomBase} and ${highestRandomPort}`;
-  throw new OperatorError('usage', message, { hint: 'choose a window with --base-port, or --spelling ordered' });
+  throw new OperatorError('usage', message, {
+    hint: 'choose a window with --base-port, or --spelling ordered',
+  });
 }
 
 function doorText(text: string, index: number): string {

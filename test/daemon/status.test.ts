@@ -246,7 +246,7 @@ test('check says what would be guarded', t => {
     text,
     `/etc/p.toml: sound
 guarded         tcp/22
-window          tcp/40000 to 40255
+window          tcp/40000 to 40255, a knock is 16 SYNs in order (spelling = "ordered")
 always allowed  nobody: only a knock opens
 door            ssh (command 1) opens tcp/22 for 30s
 door            backup (command 2) runs /bin/true x, and after 10m /bin/false {source}

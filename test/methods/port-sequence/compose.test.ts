@@ -6,7 +6,7 @@ import {
   composeSealed,
   type SealedRequest,
 } from '../../../src/methods/port-sequence/compose.js';
-import { type Spelling } from '../../../src/methods/port-sequence/spelling.js';
+import type { Spelling } from '../../../src/methods/port-sequence/spelling.js';
 import { addressOf, classicVectors, embedded, hex, type SealedVector, sealedVectors } from './vectors.js';
 
 function request(
@@ -31,9 +31,7 @@ for (const vector of sealedVectors) {
   for (const spelling of ['ordered', 'spread'] as const) {
     test(`${vector.name}, ${spelling}`, () => {
       const ports = embedded(hex(vector.site_key), siteKey =>
-        embedded(hex(vector.client_key), key =>
-          composeSealed(request(vector, siteKey, key, spelling)),
-        ),
+        embedded(hex(vector.client_key), key => composeSealed(request(vector, siteKey, key, spelling))),
       );
       assert.deepEqual(ports, vector[spelling]);
     });

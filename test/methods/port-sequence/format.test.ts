@@ -110,7 +110,8 @@ test('ports and offsets, round trip at every base port', () => {
       const isBack = ports.every((port, index) => offsetIn(spelling, port, basePort) === offsets[index]);
       if (!isBack) assert.fail(`${spelling} at ${basePort}`);
       if (offsetIn(spelling, basePort - 1, basePort) !== -1) assert.fail(`${spelling} before ${basePort}`);
-      if (offsetIn(spelling, basePort + length, basePort) !== -1) assert.fail(`${spelling} after ${basePort}`);
+      if (offsetIn(spelling, basePort + length, basePort) !== -1)
+        assert.fail(`${spelling} after ${basePort}`);
     }
   }
 });

@@ -214,7 +214,11 @@ for (const vector of classicVectors) {
     for (let bit = 0; bit < 128; bit++) {
       const block = hex(vector.block);
       block[bit >> 3]! ^= 1 << (bit & 7);
-      const verdicts = new Ear(classicSite(vector)).hearAll(spell('ordered', block, basePort), stranger, 1000);
+      const verdicts = new Ear(classicSite(vector)).hearAll(
+        spell('ordered', block, basePort),
+        stranger,
+        1000,
+      );
       assert.deepEqual(verdicts, [], `bit ${bit}`);
     }
     for (let left = 0; left < 16; left++) {
