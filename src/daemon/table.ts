@@ -19,11 +19,11 @@ export const openingSets = {
 export const liveSets = { ipv4: 'live4', ipv6: 'live6' } as const;
 
 /**
- * One source in a second, and at once, before the kernel keeps it away from the daemon: a knock is 16 SYNs, and many
- * clients may share one address behind a NAT.
+ * One source in a second, and at once, before the kernel keeps it away from the daemon. Many clients may share one address
+ * behind a NAT; and whoever sends more in a client's name shuts that client out, so it must be a lot: DESIGN.md section 5.
  */
-const noisyRate = 256;
-const noisyBurst = 1024;
+const noisyRate = 4096;
+const noisyBurst = 4096;
 /** Elements in the set of noisy sources; when it is full, newcomers pass unlimited. */
 const noisySize = 65535;
 

@@ -101,7 +101,7 @@ export class Daemon {
   knock(
     from: Host,
     options: readonly string[] = [],
-    { address = this.host.ipv4, command = 1, client = 'laptop', id = 7 } = {},
+    { address = this.host.ipv4, command = 1, client = 'laptop', id = 7, spelling = this.spelling } = {},
   ): Program {
     const keys = ['--site-key-file', this.siteKeyFile, '--key-file', join(this.folder, `${client}.key`)];
     const own = address.includes(':') ? from.ipv6 : from.ipv4;
@@ -110,7 +110,7 @@ export class Daemon {
       clientPath,
       ...[address, String(this.basePort), String(command), '--client-id', String(id)],
       ...keys,
-      ...['--spelling', this.spelling],
+      ...['--spelling', spelling],
       ...bound,
       ...options,
     ]);
