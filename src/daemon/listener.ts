@@ -50,7 +50,7 @@ class Listener {
   readonly #frame = Buffer.alloc(frameLength);
   readonly #ledger = new Ledger(ledgerDescriptor);
   readonly #quota = new Quota(refusalQuota, summaryMs);
-  readonly #load = new Load(busy => this.#tell(encodeFrame('busy', { code: busy ? 1 : 0 })));
+  readonly #load = new Load(value => this.#tell(encodeFrame('gather', { value })));
   #method: PortSequence | undefined;
   /** Whether the configuration has a method now. */
   #recognises = false;
@@ -101,9 +101,11 @@ class Listener {
 
   #readNflog(): void {
     readNflog(nflogDescriptor, {
-      packet: bytes => {
+      begin: () => {
         this.#packet.at = Date.now();
-        if (decodePacket(bytes, this.#packet)) this.#take();
+      },
+      packet: (datagram, start, end) => {
+        if (decodePacket(datagram, this.#packet, start, end)) this.#take();
       },
       lost: count => {
         this.#counters.lost += count;
@@ -204,7 +206,7 @@ function rehearse(site: Site): void {
   const clients = new Map([[0, client]]);
   const { cipher, spelling } = site;
   const rehearsed = { ...site, basePort: 1, doors, clients };
-  const method = new PortSequence(rehearsed, id => ledger.lastAccepted(id), 2, randomBytes(36));
+  const method = new PortSequence(rehearsed, id => ledger.lastAccepted(id), 8, randomBytes(36));
   const packet = newPacket();
   const source = new Uint8Array(16).fill(1);
   const now = Date.now();

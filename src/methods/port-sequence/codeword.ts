@@ -25,7 +25,7 @@ export function encodeCodeword(block: Uint8Array): Uint8Array {
     bits &= (1 << held) - 1;
   }
   const decoder = new Decoder();
-  decoder.load(codeword, 0);
+  decoder.load(codeword);
   for (let i = dataLength; i < codewordLength; i++) decoder.erase(i);
   decoder.solve();
   decoder.write(codeword);
@@ -60,7 +60,7 @@ export function blockOf(codeword: Uint8Array, block: Uint8Array): boolean {
  */
 export function decodeCodeword(received: Uint8Array, codeword: Uint8Array): number {
   const decoder = new Decoder();
-  decoder.load(received, 0);
+  decoder.load(received);
   for (let i = 0; i < codewordLength; i++) if (received[i]! >= isMissing) decoder.erase(i);
   const wrong = decoder.solve();
   if (wrong >= 0) decoder.write(codeword);

@@ -12,16 +12,18 @@ import { codewordLength, Decoder, dataLength } from './decoder.js';
 import type { Sequences } from './sequences.js';
 import { symbolBits } from './spelling.js';
 
-const symbolMask = (1 << symbolBits) - 1;
-
-/** A source's record: how many positions are held, how many SYNs it has sent in vain, positions and symbols. */
+/**
+ * A source's record, in words of 16 bits: how many symbols are held; how many are still to come of a knock that has been
+ * understood; how many SYNs have come in vain; then the former, the one heard last first, and the latter, as offsets. No
+ * position is there twice. A source with one SYN, as those of a flood have, touches one line of the cache.
+ */
 const heldAt = 0;
-const vainAt = 1;
-/** The held positions, the one heard last first. */
-const positionsAt = 2;
-const symbolsAt = positionsAt + codewordLength;
-const recordLength = symbolsAt + codewordLength;
+const expectedAt = 1;
+const vainAt = 2;
+const offsetsAt = 3;
+const recordLength = offsetsAt + codewordLength;
 
+const symbolMask = (1 << symbolBits) - 1;
 /** A source that has sent so many SYNs in vain is listened to at every fourth only: DESIGN.md section 5. */
 const patience = 64;
 const restInterval = 4;
@@ -31,20 +33,19 @@ const tellingSurplus = 2;
 export class SpreadSequences implements Sequences {
   isTelling = false;
   readonly #sources: Sources;
-  readonly #records: Uint8Array;
-  /** A bit for each position whose symbol is still to come of a knock that has been understood. */
-  readonly #expected: Uint32Array;
+  readonly #records: Uint16Array;
   readonly #decoder = new Decoder();
+  readonly #received = new Uint8Array(codewordLength);
   readonly #codeword = new Uint8Array(codewordLength);
-  #slot = 0;
+  /** Where the record of the source heard last begins. */
+  #record = 0;
   /** How many of the newest symbols are to be tried next; always odd. */
   #size = 0;
 
   /** @param capacity sources, a power of two @param seed 36 random bytes */
   constructor(capacity: number, seed: Uint8Array) {
     this.#sources = new Sources(capacity, seed);
-    this.#records = new Uint8Array(capacity * recordLength);
-    this.#expected = new Uint32Array(capacity);
+    this.#records = new Uint16Array(capacity * recordLength);
   }
 
   get count(): number {
@@ -54,14 +55,10 @@ export class SpreadSequences implements Sequences {
   /** @param offset 0 to 4095 */
   hear(packet: Packet, offset: number): boolean {
     this.#size = 0;
-    const slot = this.#sources.slotOf(packet.source);
-    this.#slot = slot;
-    const record = slot * recordLength;
-    if (this.#sources.isNew) this.#begin(record);
-    const position = offset >> symbolBits;
-    const symbol = offset & symbolMask;
-    if (this.#expected[slot] !== 0 && this.#isExpected(position, symbol)) return false;
-    this.#hold(record, position, symbol);
+    const record = this.#sources.slotOf(packet.source) * recordLength;
+    this.#record = record;
+    if (this.#sources.isNew) this.#records.fill(0, record, record + offsetsAt);
+    if (!this.#hold(record, offset)) return false;
     if (this.#records[record + heldAt]! < dataLength || !this.#isWorthTrying(record)) return false;
     this.#prepare(record);
     return true;
@@ -85,23 +82,23 @@ export class SpreadSequences implements Sequences {
   /** What differs from the knock may be another's, and stays; what is still to come of it will not be heard. */
   spend(): void {
     const records = this.#records;
-    const record = this.#slot * recordLength;
+    const record = this.#record;
+    const first = record + offsetsAt;
     const held = records[record + heldAt]!;
-    let expected = -1;
+    let heldPositions = 0;
     let kept = 0;
-    for (let index = 0; index < held; index++) {
-      const position = records[record + positionsAt + index]!;
-      expected &= ~(1 << position);
-      if (records[record + symbolsAt + position] !== this.#codeword[position]) {
-        records[record + positionsAt + kept++] = position;
-      }
+    for (let at = first; at < first + held; at++) {
+      const offset = records[at]!;
+      const position = offset >> symbolBits;
+      heldPositions |= 1 << position;
+      if ((offset & symbolMask) !== this.#codeword[position]) records[first + kept++] = offset;
     }
     records[record + heldAt] = kept;
+    records[record + expectedAt] = codewordLength - held;
     records[record + vainAt] = 0;
-    this.#expected[this.#slot] = expected;
-    for (let position = 0; position < codewordLength; position++) {
-      if ((expected & (1 << position)) !== 0)
-        records[record + symbolsAt + position] = this.#codeword[position]!;
+    for (let position = 0, at = first + kept; position < codewordLength; position++) {
+      if ((heldPositions & (1 << position)) !== 0) continue;
+      records[at++] = (position << symbolBits) | this.#codeword[position]!;
     }
     this.#size = 0;
   }
@@ -110,32 +107,28 @@ export class SpreadSequences implements Sequences {
     this.spend();
   }
 
-  #begin(record: number): void {
-    this.#records[record + heldAt] = 0;
-    this.#records[record + vainAt] = 0;
-    this.#expected[this.#slot] = 0;
-  }
-
-  /** Whether this is what was still to come at this position; it is, once. */
-  #isExpected(position: number, symbol: number): boolean {
-    const slot = this.#slot;
-    const bit = 1 << position;
-    if ((this.#expected[slot]! & bit) === 0) return false;
-    this.#expected[slot]! &= ~bit;
-    return this.#records[slot * recordLength + symbolsAt + position] === symbol;
-  }
-
-  /** Puts a symbol in its place, and the place before all others. */
-  #hold(record: number, position: number, symbol: number): void {
+  /** Puts an offset before all others, in the place of the one at its position; false where it was still to come. */
+  #hold(record: number, offset: number): boolean {
     const records = this.#records;
-    records[record + symbolsAt + position] = symbol;
-    const first = record + positionsAt;
+    const first = record + offsetsAt;
     const held = records[record + heldAt]!;
+    const known = held + records[record + expectedAt]!;
+    const position = offset >> symbolBits;
     let at = first;
-    while (at < first + held && records[at] !== position) at++;
-    if (at === first + held) records[record + heldAt]!++;
-    records.copyWithin(first + 1, first, at);
-    records[first] = position;
+    while (at < first + known && records[at]! >> symbolBits !== position) at++;
+    if (at >= first + held) {
+      if (at < first + known) {
+        records[record + expectedAt]!--;
+        if (records[at] === offset) {
+          records.copyWithin(at, at + 1, first + known);
+          return false;
+        }
+      }
+      records[record + heldAt]!++;
+    }
+    for (; at > first; at--) records[at] = records[at - 1]!;
+    records[first] = offset;
+    return true;
   }
 
   #isWorthTrying(record: number): boolean {
@@ -144,25 +137,28 @@ export class SpreadSequences implements Sequences {
     return vain <= patience;
   }
 
-  /** Of an even number the oldest gives nothing: as many may be wrong without it. */
   #prepare(record: number): void {
     const held = this.#records[record + heldAt]!;
-    this.#decoder.load(this.#records, record + symbolsAt);
-    let positions = 0;
-    for (let index = 0; index < held; index++) positions |= 1 << this.#records[record + positionsAt + index]!;
+    let heldPositions = 0;
+    for (let index = 0; index < held; index++) {
+      const offset = this.#records[record + offsetsAt + index]!;
+      heldPositions |= 1 << (offset >> symbolBits);
+      this.#received[offset >> symbolBits] = offset & symbolMask;
+    }
+    this.#decoder.load(this.#received);
     for (let position = 0; position < codewordLength; position++) {
-      if ((positions & (1 << position)) === 0) this.#decoder.erase(position);
+      if ((heldPositions & (1 << position)) === 0) this.#decoder.erase(position);
     }
     this.#size = held;
+    // Of an even number the oldest gives nothing: as many may be wrong without it.
     this.#leaveOut((held + 1) % 2);
   }
 
   /** Leaves the oldest symbols out of what is tried. */
   #leaveOut(count: number): void {
-    const positions = this.#slot * recordLength + positionsAt;
     for (let left = count; left > 0; left--) {
       this.#size--;
-      this.#decoder.erase(this.#records[positions + this.#size]!);
+      this.#decoder.erase(this.#records[this.#record + offsetsAt + this.#size]! >> symbolBits);
     }
   }
 }
