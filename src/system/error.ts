@@ -45,10 +45,15 @@ export function describe(error: OperatorError): string {
   return error.file === undefined ? error.message : `${error.file}:${line} ${error.message}`;
 }
 
+/** More than these scroll the first ones out of sight, and are mostly the same. */
+const mostReported = 50;
+
 /** Says on standard error what went wrong. @returns the exit status: 2 for wrong use, else 1 */
 export function report(program: string, error: unknown): 1 | 2 {
   if (error instanceof OperatorErrors) {
-    for (const each of error.errors) report(program, each);
+    for (const each of error.errors.slice(0, mostReported)) report(program, each);
+    const more = error.errors.length - mostReported;
+    if (more > 0) process.stderr.write(`${program}: error: and ${more} more mistakes\n`);
     return 1;
   }
   if (error instanceof OperatorError) {

@@ -43,6 +43,12 @@ const reports: readonly [string, unknown, number, string][] = [
     1,
     'portknockd: error: /etc/p.toml:1: one\nportknockd: hint: do it\nportknockd: error: /etc/p.toml:2: two\n',
   ],
+  [
+    'more than anybody reads',
+    new OperatorErrors(Array.from({ length: 53 }, () => new OperatorError('x', 'bad'))),
+    1,
+    `${'portknockd: error: bad\n'.repeat(50)}portknockd: error: and 3 more mistakes\n`,
+  ],
   ['what is no error', 'odd', 1, 'portknockd: error: unexpected: odd\n'],
 ];
 
