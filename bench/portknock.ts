@@ -12,7 +12,7 @@ import type { Command } from './stopwatch.js';
 
 const clientId = 7;
 const commandId = 1;
-const windowLength = 256;
+const windowLength = 4096;
 
 export class Portknock implements Contender {
   readonly name = 'portknock';
@@ -65,7 +65,7 @@ export class Portknock implements Contender {
       commandId,
       time: this.#lastTime,
       basePort: this.#daemon.basePort,
-      spelling: 'ordered',
+      spelling: this.#daemon.spelling,
       address: parseAddress(this.place.client.ipv4)!,
     });
   }
