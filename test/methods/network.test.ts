@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { Chance, chanceFrom } from './chance.js';
 import { Nat } from './nat.js';
 import { type Carried, type Conditions, longestHoldMs, mostOvertaking, Network } from './network.js';
+import { assertShare } from './shares.js';
 
 /** Items 0 to count − 1, so many of them each millisecond. */
 function numbered(count: number, perMs = 32): Carried<number>[] {
@@ -20,12 +21,6 @@ function newSeed(t: TestContext): number {
 }
 
 const everything: Conditions = { loss: 0.1, duplication: 0.1, reordering: 0.2, delayMs: 20, jitterMs: 5 };
-
-/** Whether a count of a binomial is within six deviations and a bit, as it is but for twice in 10^9. */
-function assertShare(count: number, of: number, share: number): void {
-  const deviation = Math.sqrt(of * share * (1 - share));
-  assert.ok(Math.abs(count - of * share) <= 6.2 * deviation, `${count} of ${of}, expected ${of * share}`);
-}
 
 test('chance: the published numbers of xoshiro128** from the state 1, 2, 3, 4', () => {
   const chance = new Chance(1, 2, 3, 4);
