@@ -1,10 +1,10 @@
 /** The network that tests knock through: what it does, it does as often as it says, and again for the same seed. */
 import assert from 'node:assert/strict';
-import { randomInt } from 'node:crypto';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { Chance, chanceFrom } from './chance.js';
 import { Nat } from './nat.js';
 import { type Carried, type Conditions, longestHoldMs, mostOvertaking, Network } from './network.js';
+import { seedOf } from './seed.js';
 import { assertShare } from './shares.js';
 
 /** Items 0 to count − 1, so many of them each millisecond. */
@@ -13,12 +13,6 @@ function numbered(count: number, perMs = 32): Carried<number>[] {
 }
 
 const items = (carried: readonly Carried<number>[]) => carried.map(({ item }) => item);
-
-function newSeed(t: TestContext): number {
-  const seed = Number(process.env['PORTKNOCK_SEED'] ?? randomInt(2 ** 32));
-  t.diagnostic(`seed ${seed} (PORTKNOCK_SEED)`);
-  return seed;
-}
 
 const everything: Conditions = { loss: 0.1, duplication: 0.1, reordering: 0.2, delayMs: 20, jitterMs: 5 };
 
@@ -33,7 +27,7 @@ test('chance: the published numbers of xoshiro128** from the state 1, 2, 3, 4', 
 });
 
 test('chance: what is below a limit is evenly spread, and some of all are each another', t => {
-  const chance = chanceFrom(newSeed(t));
+  const chance = chanceFrom(seedOf(t));
   const counts = new Array<number>(10).fill(0);
   for (let draw = 0; draw < 100_000; draw++) counts[chance.below(10)]!++;
   for (const count of counts) assertShare(count, 100_000, 0.1);
@@ -49,7 +43,7 @@ test('a network without faults carries everything, in order, at once', () => {
 });
 
 test('the same seed and conditions carry the same, call by call; another seed another', t => {
-  const seed = newSeed(t);
+  const seed = seedOf(t);
   const run = (from: number) => {
     const network = new Network(from, everything);
     return [network.carry(numbered(2000)), network.carry(numbered(2000))];
@@ -63,7 +57,7 @@ test('the same seed and conditions carry the same, call by call; another seed an
 test('as many are lost, and as many doubled, as said', t => {
   const sent = numbered(100_000);
   for (const share of [0.01, 0.3, 0.9]) {
-    const seed = newSeed(t);
+    const seed = seedOf(t);
     const left = items(new Network(seed, { loss: share }).carry(sent));
     assertShare(sent.length - left.length, sent.length, share);
     assert.deepEqual(
@@ -78,7 +72,7 @@ test('as many are lost, and as many doubled, as said', t => {
 });
 
 test('nothing is lost or doubled but by loss and duplication', t => {
-  const seed = newSeed(t);
+  const seed = seedOf(t);
   for (const conditions of [
     { reordering: 0.3 },
     { jitterMs: 40 },
@@ -103,7 +97,7 @@ function overtakers(arrived: readonly number[]): number[] {
 test('as many are overtaken as said, each by 1 to 8, even when all are sent at once', t => {
   for (const share of [0.05, 0.25]) {
     for (const perMs of [1, 32, 20_000]) {
-      const seed = newSeed(t);
+      const seed = seedOf(t);
       const arrived = items(new Network(seed, { reordering: share }).carry(numbered(20_000, perMs)));
       const counts = overtakers(arrived).filter(count => count > 0);
       assertShare(counts.length, arrived.length, share);
@@ -122,7 +116,7 @@ test('time: the delay, the jitter, and never backwards', t => {
     [{ delayMs: 20, jitterMs: 10 }, 30],
     [{ ...everything, loss: 0 }, 25 + longestHoldMs],
   ] as const) {
-    const arrived = new Network(newSeed(t), conditions).carry(sent);
+    const arrived = new Network(seedOf(t), conditions).carry(sent);
     let now = 0;
     for (const { at, item } of arrived) {
       const took = at - sent[item]!.at;
@@ -141,7 +135,7 @@ test('a packet that nothing comes behind is not held for ever', () => {
 });
 
 test('jitter alone reorders what is sent closely, and nothing that is sent far apart', t => {
-  const seed = newSeed(t);
+  const seed = seedOf(t);
   const close = items(new Network(seed, { jitterMs: 5 }).carry(numbered(1000)));
   assert.ok(overtakers(close).some(count => count > 0));
   const far = numbered(1000, 1).map(({ at, item }) => ({ at: at * 6, item }));
@@ -149,7 +143,7 @@ test('jitter alone reorders what is sent closely, and nothing that is sent far a
 });
 
 test('doubles come shortly after, some of them after others', t => {
-  const arrived = items(new Network(newSeed(t), { duplication: 0.2 }).carry(numbered(20_000)));
+  const arrived = items(new Network(seedOf(t), { duplication: 0.2 }).carry(numbered(20_000)));
   const distances = arrived.map((item, place) => place - arrived.indexOf(item)).filter(each => each > 0);
   assert.ok(distances.includes(1));
   assert.ok(distances.some(each => each > 4));
@@ -172,7 +166,7 @@ const inside = [1, 2].map(host => Uint8Array.from({ length: 16 }, (_, at) => (at
 const outside = new Uint8Array(16).fill(9);
 
 test('a NAT gives each connection a port of its own, and the same again', t => {
-  const nat = new Nat(newSeed(t), {});
+  const nat = new Nat(seedOf(t), {});
   const flows = inside.flatMap(source =>
     Array.from({ length: 2000 }, (_, index) => ({ source, sourcePort: 40_000 + index, port: 5000, index })),
   );
@@ -191,7 +185,7 @@ test('a NAT gives each connection a port of its own, and the same again', t => {
 });
 
 test('a NAT gives everybody one address, with ports rewritten or not, and forgets the oldest', t => {
-  const seed = newSeed(t);
+  const seed = seedOf(t);
   const flow = { source: inside[0]!, sourcePort: 7, port: 1 };
   assert.deepEqual(new Nat(seed, { address: outside, ports: false }).translate(flow), {
     ...flow,

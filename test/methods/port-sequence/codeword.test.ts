@@ -1,10 +1,10 @@
 /** Our code of the spread spelling: the vectors, and a million words on which it agrees with the reference. */
 import assert from 'node:assert/strict';
-import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { blockOf, decodeCodeword, encodeCodeword } from '../../../src/methods/port-sequence/codeword.js';
 import { type Chance, chanceFrom } from '../chance.js';
+import { seedOf } from '../seed.js';
 import * as reference from './reference.js';
 import { embedded, hex } from './vectors.js';
 
@@ -194,8 +194,7 @@ function agree({ received, sent }: Word): boolean {
 }
 
 test('a million words', async t => {
-  const first = Number(process.env['PORTKNOCK_SEED'] ?? randomInt(2 ** 32));
-  t.diagnostic(`seed ${first} (PORTKNOCK_SEED)`);
+  const first = seedOf(t);
   let total = 0;
   for (const [index, [kind, { cases, word }]] of Object.entries(kinds).entries()) {
     total += cases;
