@@ -104,3 +104,22 @@ export function accepted(verdicts: readonly Verdict[]): number[] {
 export function arrivedOf(arriving: readonly Carried<Syn>[], time: number): number {
   return new Set(arriving.filter(({ item }) => item.knock === time).map(({ item }) => item.port)).size;
 }
+
+/**
+ * Whether a knock can be understood, as the spread spelling promises: at some moment, among the positions heard last,
+ * however many of them, those that hold the knock's symbol are 19 more than those that hold another.
+ */
+export function isUnderstandable(arriving: readonly Carried<Syn>[], time: number): boolean {
+  const own = new Set(arriving.filter(({ item }) => item.knock === time).map(({ item }) => item.port));
+  let newestFirst: number[] = [];
+  for (const { item } of arriving) {
+    const position = (item.port - basePort) >> 7;
+    newestFirst = [item.port, ...newestFirst.filter(port => (port - basePort) >> 7 !== position)];
+    let lead = 0;
+    for (const port of newestFirst) {
+      lead += own.has(port) ? 1 : -1;
+      if (lead >= 19) return true;
+    }
+  }
+  return false;
+}
