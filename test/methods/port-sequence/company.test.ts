@@ -225,7 +225,7 @@ function knockAmid(
     if (isIn !== isUnderstandable(arriving, at)) exceptions++;
     if (isIn) inside++;
   }
-  // By chance, once in some 2^19 words, noise is read as a codeword and takes symbols of the knock with it.
+  // Rarely noise happens to be a codeword, and takes symbols of the knock with it.
   assert.ok(exceptions <= bounds(knocks, 1e-4).most, `seed ${seed}: ${exceptions} exceptions`);
   return inside;
 }
