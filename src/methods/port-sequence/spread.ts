@@ -24,11 +24,17 @@ const offsetsAt = 3;
 const recordLength = offsetsAt + codewordLength;
 
 const symbolMask = (1 << symbolBits) - 1;
-/** A source that has sent so many SYNs in vain is listened to at every fourth only: DESIGN.md section 5. */
+/** Symbols more than needed, from which on a codeword has hardly come about by chance: 1 in 2^27 at most. */
+const tellingSurplus = 4;
+
+/**
+ * What decoding may cost, some 5 µs each time: so many times in a tenth of a second for whoever comes. Beyond that, in a
+ * flood, a source that has sent so many SYNs in vain is listened to at every fourth only. DESIGN.md section 5.
+ */
+const triesInWindow = 1000;
+const windowMs = 100;
 const patience = 64;
 const restInterval = 4;
-/** Symbols more than needed, from which on a codeword has hardly come about by chance: 1 in 2^14 at most. */
-const tellingSurplus = 2;
 
 export class SpreadSequences implements Sequences {
   isTelling = false;
@@ -41,6 +47,8 @@ export class SpreadSequences implements Sequences {
   #record = 0;
   /** How many of the newest symbols are to be tried next; always odd. */
   #size = 0;
+  #windowStart = 0;
+  #tries = 0;
 
   /** @param capacity sources, a power of two @param seed 36 random bytes */
   constructor(capacity: number, seed: Uint8Array) {
@@ -59,7 +67,7 @@ export class SpreadSequences implements Sequences {
     this.#record = record;
     if (this.#sources.isNew) this.#records.fill(0, record, record + offsetsAt);
     if (!this.#hold(record, offset)) return false;
-    if (this.#records[record + heldAt]! < dataLength || !this.#isWorthTrying(record)) return false;
+    if (this.#records[record + heldAt]! < dataLength || !this.#isWorthTrying(record, packet.at)) return false;
     this.#prepare(record);
     return true;
   }
@@ -79,27 +87,24 @@ export class SpreadSequences implements Sequences {
     return false;
   }
 
-  /** What differs from the knock may be another's, and stays; what is still to come of it will not be heard. */
+  /** Forgets what is held; what is still to come of the knock will not be heard. */
   spend(): void {
     const records = this.#records;
     const record = this.#record;
     const first = record + offsetsAt;
-    const held = records[record + heldAt]!;
-    let heldPositions = 0;
-    let kept = 0;
-    for (let at = first; at < first + held; at++) {
-      const offset = records[at]!;
-      const position = offset >> symbolBits;
-      heldPositions |= 1 << position;
-      if ((offset & symbolMask) !== this.#codeword[position]) records[first + kept++] = offset;
+    let come = 0;
+    for (let at = first; at < first + records[record + heldAt]!; at++) {
+      const position = records[at]! >> symbolBits;
+      if ((records[at]! & symbolMask) === this.#codeword[position]) come |= 1 << position;
     }
-    records[record + heldAt] = kept;
-    records[record + expectedAt] = codewordLength - held;
+    let expected = 0;
+    for (let position = 0; position < codewordLength; position++) {
+      if ((come & (1 << position)) !== 0) continue;
+      records[first + expected++] = (position << symbolBits) | this.#codeword[position]!;
+    }
+    records[record + heldAt] = 0;
+    records[record + expectedAt] = expected;
     records[record + vainAt] = 0;
-    for (let position = 0, at = first + kept; position < codewordLength; position++) {
-      if ((heldPositions & (1 << position)) !== 0) continue;
-      records[at++] = (position << symbolBits) | this.#codeword[position]!;
-    }
     this.#size = 0;
   }
 
@@ -111,30 +116,35 @@ export class SpreadSequences implements Sequences {
   #hold(record: number, offset: number): boolean {
     const records = this.#records;
     const first = record + offsetsAt;
-    const held = records[record + heldAt]!;
-    const known = held + records[record + expectedAt]!;
+    const heldEnd = first + records[record + heldAt]!;
+    const end = heldEnd + records[record + expectedAt]!;
     const position = offset >> symbolBits;
     let at = first;
-    while (at < first + known && records[at]! >> symbolBits !== position) at++;
-    if (at >= first + held) {
-      if (at < first + known) {
+    while (at < end && records[at]! >> symbolBits !== position) at++;
+    if (at >= heldEnd && at < end) {
+      if (records[at] === offset) {
+        records.copyWithin(at, at + 1, end);
         records[record + expectedAt]!--;
-        if (records[at] === offset) {
-          records.copyWithin(at, at + 1, first + known);
-          return false;
-        }
+        return false;
       }
-      records[record + heldAt]!++;
+      // Another knock has begun: what is still to come of the one before could be its own as well.
+      records[record + expectedAt] = 0;
+      at = heldEnd;
     }
+    if (at >= heldEnd) records[record + heldAt]!++;
     for (; at > first; at--) records[at] = records[at - 1]!;
     records[first] = offset;
     return true;
   }
 
-  #isWorthTrying(record: number): boolean {
+  #isWorthTrying(record: number, now: number): boolean {
     const vain = this.#records[record + vainAt]!;
     this.#records[record + vainAt] = vain < patience + restInterval - 1 ? vain + 1 : patience;
-    return vain <= patience;
+    if (now - this.#windowStart >= windowMs || now < this.#windowStart) {
+      this.#windowStart = now;
+      this.#tries = 0;
+    }
+    return vain <= patience || this.#tries++ < triesInWindow;
   }
 
   #prepare(record: number): void {
