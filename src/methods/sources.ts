@@ -20,10 +20,11 @@ export class Sources {
   isNew = false;
 
   readonly #factors: Float64Array;
-  /** By slot: the hash of its source, at least 1; 0 where it is free. */
-  readonly #hashes: Uint32Array;
-  /** By slot: the packet that it was heard with last. */
-  readonly #heard: Uint32Array;
+  /**
+   * Of each bucket, side by side: the hashes of its sources, at least 1 (0: a free place), then the packets that they were
+   * heard with last.
+   */
+  readonly #buckets: Uint32Array;
   readonly #addresses: Uint32Array;
   readonly #bucketMask: number;
   #packets = 0;
@@ -43,8 +44,7 @@ export class Sources {
       { length: 9 },
       (_, index) => 1 + (view.getUint32(index * 4) % (prime - 1)),
     );
-    this.#hashes = new Uint32Array(capacity);
-    this.#heard = new Uint32Array(capacity);
+    this.#buckets = new Uint32Array(capacity * 2);
     this.#addresses = new Uint32Array(capacity * 4);
     this.#bucketMask = capacity / ways - 1;
   }
@@ -56,20 +56,22 @@ export class Sources {
     const c = word(source, 8);
     const d = word(source, 12);
     const hash = this.#hashOf(a, b, c, d);
-    const first = (hash & this.#bucketMask) * ways;
+    const bucket = hash & this.#bucketMask;
+    const first = bucket * ways * 2;
     const now = ++this.#packets >>> 0;
-    const hashes = this.#hashes;
-    for (let slot = first; slot < first + ways; slot++) {
-      if (hashes[slot] === hash && this.#holds(slot, a, b, c, d)) {
+    const buckets = this.#buckets;
+    for (let way = 0; way < ways; way++) {
+      if (buckets[first + way] === hash && this.#holds(bucket * ways + way, a, b, c, d)) {
         this.isNew = false;
-        this.#heard[slot] = now;
-        return slot;
+        buckets[first + ways + way] = now;
+        return bucket * ways + way;
       }
     }
-    const slot = this.#placeIn(first, now);
-    if (this.#hashes[slot] === 0) this.count++;
-    this.#hashes[slot] = hash;
-    this.#heard[slot] = now;
+    const way = this.#placeIn(first, now);
+    if (buckets[first + way] === 0) this.count++;
+    buckets[first + way] = hash;
+    buckets[first + ways + way] = now;
+    const slot = bucket * ways + way;
     const at = slot * 4;
     this.#addresses[at] = a;
     this.#addresses[at + 1] = b;
@@ -105,17 +107,16 @@ export class Sources {
 
   /** A free place of a bucket, or that of the source heard longest ago. */
   #placeIn(first: number, now: number): number {
-    const hashes = this.#hashes;
-    const heard = this.#heard;
-    let oldest = first;
+    const buckets = this.#buckets;
+    let oldest = 0;
     let age = -1;
-    for (let slot = first; slot < first + ways; slot++) {
-      if (hashes[slot] === 0) return slot;
+    for (let way = 0; way < ways; way++) {
+      if (buckets[first + way] === 0) return way;
       // The count of packets may have begun anew since.
-      const its = (now - heard[slot]!) >>> 0;
+      const its = (now - buckets[first + ways + way]!) >>> 0;
       if (its > age) {
         age = its;
-        oldest = slot;
+        oldest = way;
       }
     }
     return oldest;

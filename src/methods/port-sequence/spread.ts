@@ -65,7 +65,7 @@ export class SpreadSequences implements Sequences {
     this.#size = 0;
     const record = this.#sources.slotOf(packet.source) * recordLength;
     this.#record = record;
-    if (this.#sources.isNew) this.#records.fill(0, record, record + offsetsAt);
+    if (this.#sources.isNew) this.#begin(record);
     if (!this.#hold(record, offset)) return false;
     if (this.#records[record + heldAt]! < dataLength || !this.#isWorthTrying(record, packet.at)) return false;
     this.#prepare(record);
@@ -110,6 +110,12 @@ export class SpreadSequences implements Sequences {
 
   dismiss(): void {
     this.spend();
+  }
+
+  #begin(record: number): void {
+    this.#records[record + heldAt] = 0;
+    this.#records[record + expectedAt] = 0;
+    this.#records[record + vainAt] = 0;
   }
 
   /** Puts an offset before all others, in the place of the one at its position; false where it was still to come. */
