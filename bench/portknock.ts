@@ -79,7 +79,7 @@ export class Portknock implements Contender {
     const { server, client } = this.place;
     return {
       argv: [
-        ...[process.execPath, `${project}/dist/src/client/main.js`],
+        ...[process.execPath, `${project}/dist/src/client/portknock.cjs`],
         ...[server.ipv4, String(basePort), String(commandId), '--client-id', String(clientId)],
         ...['--site-key-file', siteKeyFile, '--key-file', this.#clientKeyFile],
         ...['--address', client.ipv4],

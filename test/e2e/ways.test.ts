@@ -15,7 +15,7 @@ import { SshServer } from './harness/ssh.js';
 
 const greeting = 'hello from inside';
 const ssh = { name: 'ssh', command: 1, services: ['tcp/22'], open_for: '30s' };
-const clientPath = `${project}/dist/src/client/main.js`;
+const clientPath = `${project}/dist/src/client/portknock.cjs`;
 
 async function plain(scope: Scope) {
   const network = await Network.create(scope);
