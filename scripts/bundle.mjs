@@ -5,12 +5,15 @@
  *
  * CommonJS, because Node begins that sooner than a module. The library of src/index.ts stays as the compiler left it.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { Script } from 'node:vm';
 import { build } from 'esbuild';
 
 const project = fileURLToPath(new URL('..', import.meta.url));
-const outfile = 'dist/src/client/portknock.cjs';
+const { mark } = createRequire(import.meta.url)('../dist/src/start.cjs');
 
 /**
  * Most of meow is there to read a package.json, which src/system/command-line.ts spares it. It must not come along: it
@@ -56,22 +59,47 @@ function licences(inputs) {
     .join('\n----\n\n');
 }
 
+/** One program: its bundle, the licences in it, what V8 makes of it, and what starts it. */
+async function make(entry, base) {
+  const filename = `${project}${base}.bundle.cjs`;
+  // An old one must not stay where this is interrupted.
+  rmSync(`${base}.compiled`, { force: true });
+  const { metafile } = await build({
+    entryPoints: [entry],
+    outfile: filename,
+    bundle: true,
+    platform: 'node',
+    target: 'node20.19',
+    format: 'cjs',
+    // Native code, and for the client loaded for --raw alone.
+    external: ['koffi'],
+    define: { 'import.meta': 'importMeta' },
+    // As src/start.cts calls it.
+    banner: {
+      js: `(function (require, __filename) { "use strict";
+const importMeta = { url: require('node:url').pathToFileURL(__filename).href };`,
+    },
+    footer: { js: '})' },
+    plugins: [leanMeow],
+    metafile: true,
+    logLevel: 'warning',
+  });
+  writeFileSync(`${base}.licences.txt`, licences(Object.keys(metafile.inputs)));
+  const source = readFileSync(filename);
+  const compiled = compile(source, filename);
+  writeFileSync(`${base}.compiled`, Buffer.concat([mark(source, compiled), compiled]));
+  copyFileSync('dist/src/start.cjs', `${base}.cjs`);
+  chmodSync(`${base}.cjs`, 0o755);
+}
+
+/** Everything that V8 needs to run a program: by itself it compiles a function only when it is called. */
+function compile(source, filename) {
+  setFlagsFromString('--no-lazy');
+  const script = new Script(source.toString(), { filename });
+  // A part of what V8 compares.
+  setFlagsFromString('--lazy');
+  return script.createCachedData();
+}
+
 process.chdir(project);
-const { metafile } = await build({
-  entryPoints: ['src/client/main.ts'],
-  outfile,
-  bundle: true,
-  platform: 'node',
-  target: 'node20.19',
-  format: 'cjs',
-  // Native code, loaded for --raw alone.
-  external: ['koffi'],
-  define: { 'import.meta': 'importMeta' },
-  banner: {
-    js: `"use strict";\nconst importMeta = { url: require('node:url').pathToFileURL(__filename).href };`,
-  },
-  plugins: [leanMeow],
-  metafile: true,
-  logLevel: 'warning',
-});
-writeFileSync(outfile.replace('.cjs', '.licences.txt'), licences(Object.keys(metafile.inputs)));
+await make('src/client/main.ts', 'dist/src/client/portknock');

@@ -5,6 +5,8 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { clientPath, User } from './program.js';
 
+const bundlePath = clientPath.replace(/cjs$/, 'bundle.cjs');
+
 /** Writes down, at the end of a program, the files that it loaded: programs and native code. */
 const hook = `process.on('exit', () => {
   const files = [...Object.keys(require.cache), ...process.report.getReport().sharedObjects];
@@ -16,7 +18,7 @@ test('the one file is of the present build', () => {
   const files = readdirSync(compiled, { recursive: true, encoding: 'utf8' })
     .filter(file => /^(?:client|crypto|methods|net|system)\/.*\.js$/.test(file))
     .map(file => `${compiled}${file}`);
-  const madeAt = statSync(clientPath).mtimeMs;
+  const madeAt = statSync(bundlePath).mtimeMs;
   const newer = files.filter(file => statSync(file).mtimeMs > madeAt);
   assert.ok(files.length > 0);
   assert.deepEqual(newer, [], 'compiled since; make it with: npm run build');
@@ -36,7 +38,7 @@ test('only raw packets load more than the one file: the library for system calls
 });
 
 test('of meow, nothing comes along that reads package.json', () => {
-  const program = readFileSync(clientPath, 'utf8');
+  const program = readFileSync(bundlePath, 'utf8');
   assert.match(program, /meow\/build\/dependencies/);
   assert.doesNotMatch(program, /spdx|normalize-package-data|read-package|child_process/i);
 });
@@ -48,5 +50,8 @@ test('a trace shows the names of functions', async t => {
   const env = { NODE_OPTIONS: `--require ${hookFile}` };
   const { status, stderr } = await user.run(['::1', '40000', '1', ...user.identity(), '--dry-run'], { env });
   assert.equal(status, 1);
-  assert.match(stderr, /unexpected: Error: broken on purpose\n[\s\S]*at dryRun \(.*portknock\.cjs:\d+/);
+  assert.match(
+    stderr,
+    /unexpected: Error: broken on purpose\n[\s\S]*at dryRun \(.*portknock\.bundle\.cjs:\d+/,
+  );
 });
