@@ -70,7 +70,7 @@ export class Portknock implements Contender {
   }
 
   get daemonCommand(): Command {
-    const program = `${project}/dist/src/daemon/main.js`;
+    const program = `${project}/dist/src/daemon/portknockd.cjs`;
     return { argv: [process.execPath, program, 'run', '--config', this.#daemon.configFile] };
   }
 

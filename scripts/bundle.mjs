@@ -1,11 +1,14 @@
 /**
- * Makes of the client one file, dist/src/client/portknock.cjs, which starts in half the time: finding and reading many
- * small files is most of what a short program does. It is not made smaller by force: names and the places of its sources
- * stay in it, for stack traces.
+ * Makes of each program one file, beside what the compiler made of its sources: finding, reading and compiling many
+ * small files is most of what a short program does. Nothing is shortened: names and the places of the sources stay, for
+ * stack traces. The library of src/index.ts stays as the compiler left it.
  *
- * CommonJS, because Node begins that sooner than a module. The library of src/index.ts stays as the compiler left it.
+ *   portknock.cjs           what people call: src/start.cts
+ *   portknock.bundle.cjs    the program; CommonJS, which Node begins sooner than a module
+ *   portknock.compiled      what V8 makes of that
+ *   portknock.licences.txt  those of the libraries in it
  */
-import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
@@ -15,9 +18,11 @@ import { build } from 'esbuild';
 const project = fileURLToPath(new URL('..', import.meta.url));
 const { mark } = createRequire(import.meta.url)('../dist/src/start.cjs');
 
+const unusedByUs = 'const readPackageUpSync = undefined, normalizePackageData = undefined;';
+
 /**
- * Most of meow is there to read a package.json, which src/system/command-line.ts spares it. It must not come along: it
- * costs as much time as all of our own code.
+ * Most of meow is there to read a package.json, which src/system/command-line.ts spares it. That costs more
+ * time than our own code does, so it must not come along.
  */
 const leanMeow = {
   name: 'lean-meow',
@@ -35,8 +40,6 @@ const leanMeow = {
     );
   },
 };
-const unusedByUs = 'const readPackageUpSync = undefined, normalizePackageData = undefined;';
-
 function edited(path, pattern, replacement) {
   const text = readFileSync(path, 'utf8');
   const contents = text.replace(pattern, replacement);
@@ -59,11 +62,9 @@ function licences(inputs) {
     .join('\n----\n\n');
 }
 
-/** One program: its bundle, the licences in it, what V8 makes of it, and what starts it. */
+/** @param base where it is to be, without the endings */
 async function make(entry, base) {
-  const filename = `${project}${base}.bundle.cjs`;
-  // An old one must not stay where this is interrupted.
-  rmSync(`${base}.compiled`, { force: true });
+  const filename = `${base}.bundle.cjs`;
   const { metafile } = await build({
     entryPoints: [entry],
     outfile: filename,
@@ -71,12 +72,12 @@ async function make(entry, base) {
     platform: 'node',
     target: 'node20.19',
     format: 'cjs',
-    // Native code, and for the client loaded for --raw alone.
+    // Native code, which the client loads for --raw alone.
     external: ['koffi'],
     define: { 'import.meta': 'importMeta' },
     // As src/start.cts calls it.
     banner: {
-      js: `(function (require, __filename) { "use strict";
+      js: `(function (require, module, __filename) { "use strict";
 const importMeta = { url: require('node:url').pathToFileURL(__filename).href };`,
     },
     footer: { js: '})' },
@@ -103,3 +104,6 @@ function compile(source, filename) {
 
 process.chdir(project);
 await make('src/client/main.ts', 'dist/src/client/portknock');
+await make('src/daemon/main.ts', 'dist/src/daemon/portknockd');
+await make('src/daemon/listener.ts', 'dist/src/daemon/listener');
+await make('src/ulogport.ts', 'dist/src/ulogport');

@@ -36,7 +36,7 @@ function start(base: string): void {
   const source = readFileSync(filename);
   const cachedData = readCompiled(`${base}.compiled`, source);
   const script = new Script(source.toString(), { filename, cachedData });
-  script.runInThisContext()(require, filename);
+  script.runInThisContext()(require, module, filename);
 }
 
 if (require.main === module) start(__filename.slice(0, -'.cjs'.length));

@@ -1,9 +1,22 @@
-/** What V8 compiled in advance: used where it is right, and never where it is not. */
+/** The programs as scripts/bundle.mjs makes them. What V8 compiled in advance is used where it is right, and never else. */
 import assert from 'node:assert/strict';
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { clientPath, said, User } from './client/program.js';
 import { Program } from './e2e/harness/program.js';
+
+const compiledFolder = fileURLToPath(new URL('../src/', import.meta.url));
+
+test('the programs are of the present build', () => {
+  const files = readdirSync(compiledFolder, { recursive: true, encoding: 'utf8' });
+  const timeOf = (file: string) => statSync(`${compiledFolder}${file}`).mtimeMs;
+  const bundles = files.filter(file => file.endsWith('.bundle.cjs'));
+  assert.deepEqual(bundles.length, 4);
+  const oldest = Math.min(...bundles.map(timeOf));
+  const newer = files.filter(file => file.endsWith('.js') && timeOf(file) > oldest);
+  assert.deepEqual(newer, [], 'compiled since; make the programs with: npm run build');
+});
 
 /** Says of a script that is made whether it was compiled in advance. */
 const spy = `const vm = require('node:vm');

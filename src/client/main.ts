@@ -58,8 +58,7 @@ process.stdout.on('error', error => {
   process.exit(errorCode(error) === 'EPIPE' ? 0 : report('portknock', error));
 });
 
-// Nothing is waited for at the top: the program is bundled for `require`, which Node begins sooner than a module. A run
-// that never comes to its end has failed.
+// Not waited for at the top, so that it can be bundled for `require`. What never comes to its end has failed.
 process.exitCode = 1;
 void main(process.argv.slice(2)).then(status => {
   process.exitCode = status;

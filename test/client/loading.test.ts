@@ -1,8 +1,7 @@
 /** That a plain knock starts without what it does not need. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { clientPath, User } from './program.js';
 
 const bundlePath = clientPath.replace(/cjs$/, 'bundle.cjs');
@@ -12,17 +11,6 @@ const hook = `process.on('exit', () => {
   const files = [...Object.keys(require.cache), ...process.report.getReport().sharedObjects];
   require('node:fs').writeFileSync(process.env.LOADED, files.join('\\n'));
 });`;
-
-test('the one file is of the present build', () => {
-  const compiled = fileURLToPath(new URL('../../src/', import.meta.url));
-  const files = readdirSync(compiled, { recursive: true, encoding: 'utf8' })
-    .filter(file => /^(?:client|crypto|methods|net|system)\/.*\.js$/.test(file))
-    .map(file => `${compiled}${file}`);
-  const madeAt = statSync(bundlePath).mtimeMs;
-  const newer = files.filter(file => statSync(file).mtimeMs > madeAt);
-  assert.ok(files.length > 0);
-  assert.deepEqual(newer, [], 'compiled since; make it with: npm run build');
-});
 
 test('only raw packets load more than the one file: the library for system calls', async t => {
   const user = new User(t);

@@ -115,7 +115,7 @@ describe('hit lines', { skip: notIsolated }, () => {
     const daemon = new Daemon(t, server);
     const pipe = server.namespace.start('sh', [
       '-c',
-      '"$0" "$1/ulogport.js" --group 5 | "$0" "$1/daemon/main.js" run --capture stdin --config "$2"',
+      '"$0" "$1/ulogport.cjs" --group 5 | "$0" "$1/daemon/portknockd.cjs" run --capture stdin --config "$2"',
       process.execPath,
       `${project}/dist/src`,
       daemon.configFile,
@@ -176,7 +176,7 @@ describe('hit lines', { skip: notIsolated }, () => {
       .map(port => `${port} ${client.ipv4}\n`)
       .join('');
     const argv = [
-      `${project}/dist/src/daemon/main.js`,
+      `${project}/dist/src/daemon/portknockd.cjs`,
       'run',
       '--capture',
       'stdin',

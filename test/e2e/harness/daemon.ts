@@ -10,7 +10,7 @@ import type { Host } from './host.js';
 import { listenerUser, project } from './isolation.js';
 import type { Program, Scope } from './program.js';
 
-const daemonPath = `${project}/dist/src/daemon/main.js`;
+const daemonPath = `${project}/dist/src/daemon/portknockd.cjs`;
 const clientPath = `${project}/dist/src/client/portknock.cjs`;
 
 /** The keys of a table in the configuration file, as they are spelled there. */
