@@ -71,7 +71,7 @@ export class Portknock implements Contender {
   }
 
   get daemonCommand(): Command {
-    const program = `${project}/dist/src/daemon/main.js`;
+    const program = `${project}/dist/src/daemon/portknockd.cjs`;
     return { argv: [process.execPath, program, 'run', '--config', this.#daemon.configFile] };
   }
 
@@ -80,7 +80,7 @@ export class Portknock implements Contender {
     const { server, client } = this.place;
     return {
       argv: [
-        ...[process.execPath, `${project}/dist/src/client/main.js`],
+        ...[process.execPath, `${project}/dist/src/client/portknock.cjs`],
         ...[server.ipv4, String(basePort), String(commandId), '--client-id', String(clientId)],
         ...['--site-key-file', siteKeyFile, '--key-file', this.#clientKeyFile],
         ...['--address', client.ipv4],

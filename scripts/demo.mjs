@@ -95,7 +95,7 @@ async function startRecorder(server, laptop) {
     type filter hook output priority 0
     ip daddr ${server.ipv4} tcp dport ${basePort}-${basePort + windowSize - 1} log group ${recorderGroup}
   }; }`);
-  const ulogport = new URL('../dist/src/ulogport.js', import.meta.url).pathname;
+  const ulogport = new URL('../dist/src/ulogport.cjs', import.meta.url).pathname;
   const recorder = laptop.namespace.start(process.execPath, [
     decodeURIComponent(ulogport),
     '--group',

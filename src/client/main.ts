@@ -58,4 +58,8 @@ process.stdout.on('error', error => {
   process.exit(errorCode(error) === 'EPIPE' ? 0 : report('portknock', error));
 });
 
-process.exitCode = await main(process.argv.slice(2));
+// Not waited for at the top, so that it can be bundled for `require`. What never comes to its end has failed.
+process.exitCode = 1;
+void main(process.argv.slice(2)).then(status => {
+  process.exitCode = status;
+});

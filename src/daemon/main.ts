@@ -278,10 +278,13 @@ function runExplain(args: readonly string[], given: Given): void {
 // A reader that has seen enough is no failure.
 process.stdout.on('error', () => process.exit(0));
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-  // What the daemon leaves behind (a child's pipe, a timer) must not keep a process that is done.
-  if (process.exitCode !== 0 || process.stdout.writableLength === 0) process.exit();
-} catch (error) {
-  process.exit(report('portknockd', error));
-}
+// Not waited for at the top, so that it can be bundled for `require`. What never comes to its end has failed.
+process.exitCode = 1;
+main(process.argv.slice(2)).then(
+  status => {
+    process.exitCode = status;
+    // What the daemon leaves behind (a child's pipe, a timer) must not keep a process that is done.
+    if (status !== 0 || process.stdout.writableLength === 0) process.exit();
+  },
+  error => process.exit(report('portknockd', error)),
+);

@@ -19,7 +19,8 @@ import { siteSettings } from './site.js';
 /** Of frames that come at once. */
 const bufferLength = 64 * frameLength;
 
-const program = fileURLToPath(new URL('./listener.js', import.meta.url));
+/** As scripts/bundle.mjs makes it. */
+const program = fileURLToPath(new URL('./listener.cjs', import.meta.url));
 
 export interface ListenerEvents {
   frame(frame: Frame): void;

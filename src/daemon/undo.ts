@@ -12,7 +12,8 @@ import type { Config } from './config.js';
 import { ask } from './control.js';
 import { removeTable } from './firewall.js';
 
-const program = fileURLToPath(new URL('./main.js', import.meta.url));
+/** As scripts/bundle.mjs makes it. */
+const program = fileURLToPath(new URL('./portknockd.cjs', import.meta.url));
 
 function tokenPath(config: Config): string {
   return join(config.stateDirectory, 'undo');

@@ -2,14 +2,17 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { User } from './program.js';
+import { clientPath, User } from './program.js';
 
-/** Writes down, at the end of a program, the native code that it loaded. */
+const bundlePath = clientPath.replace(/cjs$/, 'bundle.cjs');
+
+/** Writes down, at the end of a program, the files that it loaded: programs and native code. */
 const hook = `process.on('exit', () => {
-  require('node:fs').writeFileSync(process.env.LOADED, process.report.getReport().sharedObjects.join('\\n'));
+  const files = [...Object.keys(require.cache), ...process.report.getReport().sharedObjects];
+  require('node:fs').writeFileSync(process.env.LOADED, files.join('\\n'));
 });`;
 
-test('only raw packets load the library for system calls', async t => {
+test('only raw packets load more than the one file: the library for system calls', async t => {
   const user = new User(t);
   const hookFile = `${user.folder}/hook.cjs`;
   writeFileSync(hookFile, hook);
@@ -18,6 +21,25 @@ test('only raw packets load the library for system calls', async t => {
     await user.run(['127.0.0.1', '40000', '1', ...user.identity(), ...options], { env });
     return readFileSync(env.LOADED, 'utf8');
   };
-  assert.doesNotMatch(await loaded(), /koffi/);
-  assert.match(await loaded('--raw'), /koffi/);
+  assert.doesNotMatch(await loaded(), /node_modules/);
+  assert.match(await loaded('--raw'), /node_modules\/.*koffi.*\.node$/m);
+});
+
+test('of meow, nothing comes along that reads package.json', () => {
+  const program = readFileSync(bundlePath, 'utf8');
+  assert.match(program, /meow\/build\/dependencies/);
+  assert.doesNotMatch(program, /spdx|normalize-package-data|read-package|child_process/i);
+});
+
+test('a trace shows the names of functions', async t => {
+  const user = new User(t);
+  const hookFile = `${user.folder}/break.cjs`;
+  writeFileSync(hookFile, `Date.now = () => { throw new Error('broken on purpose'); };`);
+  const env = { NODE_OPTIONS: `--require ${hookFile}` };
+  const { status, stderr } = await user.run(['::1', '40000', '1', ...user.identity(), '--dry-run'], { env });
+  assert.equal(status, 1);
+  assert.match(
+    stderr,
+    /unexpected: Error: broken on purpose\n[\s\S]*at dryRun \(.*portknock\.bundle\.cjs:\d+/,
+  );
 });

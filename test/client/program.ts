@@ -5,7 +5,7 @@ import { formatProfile, type Profile, type ProfileDoor } from '../../src/system/
 import { temporaryFolder, writeSecret } from '../e2e/harness/folder.js';
 import { Program, type ProgramOptions, type Scope } from '../e2e/harness/program.js';
 
-export const clientPath = fileURLToPath(new URL('../../src/client/main.js', import.meta.url));
+export const clientPath = fileURLToPath(new URL('../../src/client/portknock.cjs', import.meta.url));
 
 /** What a run of the client said, and how it ended. */
 export interface Said {

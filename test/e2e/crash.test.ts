@@ -186,7 +186,7 @@ class Lane {
 
 function isListener(pid: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('listener.js');
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('listener.cjs');
   } catch {
     return false;
   }

@@ -13,7 +13,7 @@ export type Unit = ReadonlyMap<string, readonly string[]>;
 
 export const unitFolder = `${project}/examples/systemd`;
 export const programPath = '/usr/local/bin/portknockd';
-const daemonPath = `${project}/dist/src/daemon/main.js`;
+const daemonPath = `${project}/dist/src/daemon/portknockd.cjs`;
 
 export function readUnit(name: string): Unit {
   const unit = new Map<string, string[]>();

@@ -9,7 +9,7 @@ import { tables } from '../../src/daemon/schema.js';
 import { temporaryFolder, writeSecret } from './harness/folder.js';
 import { project } from './harness/isolation.js';
 
-const portknockd = `${project}/dist/src/daemon/main.js`;
+const portknockd = `${project}/dist/src/daemon/portknockd.cjs`;
 
 function readExample(name: string): string {
   return readFileSync(join(project, 'examples', name), 'utf8');

@@ -13,8 +13,8 @@ import type { Program } from './harness/program.js';
 
 const examples = `${project}/examples`;
 const families = ['ipv4', 'ipv6'] as const;
-const portknockd = `${project}/dist/src/daemon/main.js`;
-const ulogport = `${project}/dist/src/ulogport.js`;
+const portknockd = `${project}/dist/src/daemon/portknockd.cjs`;
+const ulogport = `${project}/dist/src/ulogport.cjs`;
 
 /** How each firewall is loaded, what it needs, and how it shows the rules for answers. */
 const firewalls = {

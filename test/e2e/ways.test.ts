@@ -15,7 +15,7 @@ import { SshServer } from './harness/ssh.js';
 
 const greeting = 'hello from inside';
 const ssh = { name: 'ssh', command: 1, services: ['tcp/22'], open_for: '30s' };
-const clientPath = `${project}/dist/src/client/main.js`;
+const clientPath = `${project}/dist/src/client/portknock.cjs`;
 
 async function plain(scope: Scope) {
   const network = await Network.create(scope);
@@ -119,7 +119,7 @@ describe('hit lines', { skip: notIsolated }, () => {
     const daemon = new Daemon(t, server);
     const pipe = server.namespace.start('sh', [
       '-c',
-      '"$0" "$1/ulogport.js" --group 5 | "$0" "$1/daemon/main.js" run --capture stdin --config "$2"',
+      '"$0" "$1/ulogport.cjs" --group 5 | "$0" "$1/daemon/portknockd.cjs" run --capture stdin --config "$2"',
       process.execPath,
       `${project}/dist/src`,
       daemon.configFile,
@@ -180,7 +180,7 @@ describe('hit lines', { skip: notIsolated }, () => {
       .map(port => `${port} ${client.ipv4}\n`)
       .join('');
     const argv = [
-      `${project}/dist/src/daemon/main.js`,
+      `${project}/dist/src/daemon/portknockd.cjs`,
       'run',
       '--capture',
       'stdin',

@@ -29,7 +29,7 @@ export function longFunctions(sources: readonly Source[]): string[] {
 export function badNames(sources: readonly Source[]): string[] {
   return sources
     .map(({ path }) => path)
-    .filter(path => vagueNames.test(path) || !/^(?:[a-z0-9]+(?:-[a-z0-9]+)*[/.])+(?:d\.)?ts$/.test(path));
+    .filter(path => vagueNames.test(path) || !/^(?:[a-z0-9]+(?:-[a-z0-9]+)*[/.])+(?:d\.|c)?ts$/.test(path));
 }
 
 /** Files that do not say first what they are. */

@@ -20,7 +20,7 @@ export function readProjectFile(path: string): string | undefined {
 export function sourcesUnder(folder: string): Source[] {
   return readdirSync(new URL(`${folder}/`, root), { recursive: true, encoding: 'utf8' })
     .map(name => `${folder}/${name.replaceAll('\\', '/')}`)
-    .filter(path => path.endsWith('.ts'))
+    .filter(path => /\.c?ts$/.test(path))
     .sort()
     .map(path => ({ path, text: readProjectFile(path) ?? '' }));
 }

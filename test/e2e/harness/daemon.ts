@@ -11,8 +11,8 @@ import type { Host } from './host.js';
 import { listenerUser, project } from './isolation.js';
 import type { Program, Scope } from './program.js';
 
-const daemonPath = `${project}/dist/src/daemon/main.js`;
-const clientPath = `${project}/dist/src/client/main.js`;
+const daemonPath = `${project}/dist/src/daemon/portknockd.cjs`;
+const clientPath = `${project}/dist/src/client/portknock.cjs`;
 
 /** The keys of a table in the configuration file, as they are spelled there. */
 export type Settings = Readonly<Record<string, string | number | boolean | readonly string[]>>;
