@@ -14,7 +14,7 @@ const kinds = [
   'alive',
   'open',
   'refused',
-  'noise',
+  'summary',
   'gather',
   'counter',
   'counted',

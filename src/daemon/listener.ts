@@ -50,12 +50,12 @@ class Listener {
   readonly #frame = Buffer.alloc(frameLength);
   readonly #ledger = new Ledger(ledgerDescriptor);
   readonly #quota = new Quota(refusalQuota, summaryMs);
-  readonly #load = new Load(value => this.#tell(encodeFrame('gather', { value })));
+  readonly #load = new Load(value => this.#gather(value));
   #method: PortSequence | undefined;
   /** Whether the configuration has a method now. */
   #recognises = false;
   #started = false;
-  #noiseTold = 0;
+  #isFlooded = false;
   #summary: NodeJS.Timeout | undefined;
 
   run(): void {
@@ -109,6 +109,7 @@ class Listener {
       },
       lost: count => {
         this.#counters.lost += count;
+        this.#summarise();
       },
       batch: count => this.#load.add(count),
     }).on('close', () => this.#end());
@@ -141,7 +142,10 @@ class Listener {
     if (this.#method === undefined || !this.#recognises) return;
     const verdict = this.#method.recognise(this.#packet);
     if (verdict !== undefined) this.#decide(verdict);
-    else if (this.#method.noise !== this.#counters.noise) this.#noteNoise();
+    else if (this.#method.noise !== this.#counters.noise) {
+      this.#counters.noise = this.#method.noise;
+      this.#summarise();
+    }
   }
 
   #decide(verdict: NonNullable<Verdict>): void {
@@ -158,14 +162,19 @@ class Listener {
     this.#tell(encodeFrame('refused', { code, detail: decision.behindMs ?? 0, value, source, door, client }));
   }
 
-  /** One line in ten seconds at most, however much noise there is, and no timer while there is none. */
-  #noteNoise(): void {
-    this.#counters.noise = this.#method?.noise ?? 0;
+  /** Kept up, it is a flood, which only the counters tell of. */
+  #gather(packets: number): void {
+    this.#tell(encodeFrame('gather', { value: packets }));
+    this.#isFlooded = packets > 1;
+    if (this.#isFlooded) this.#summarise();
+  }
+
+  /** One line in ten seconds at most, however much there is to say, and no timer while there is nothing. */
+  #summarise(): void {
     this.#summary ??= setTimeout(() => {
       this.#summary = undefined;
-      const value = this.#counters.noise - this.#noiseTold;
-      this.#noiseTold = this.#counters.noise;
-      this.#tell(encodeFrame('noise', { value, source: this.#packet.source }));
+      this.#tell(encodeFrame('summary', { source: this.#packet.source }));
+      if (this.#isFlooded) this.#summarise();
     }, summaryMs);
   }
 

@@ -22,6 +22,7 @@ import { readConfig } from './settings.js';
 import { openState, type State } from './state.js';
 import { type Status, statusOf } from './status.js';
 import { listenerFailed, Subprocess } from './subprocess.js';
+import { Traffic } from './traffic.js';
 import { damagedLedger, describeAction, explain, summary } from './wording.js';
 
 /** What to change in a configuration as it is read, here and at every reload: the command line's part. */
@@ -41,6 +42,7 @@ export class Monitor {
   #listener!: Subprocess;
   /** Settles when every knock heard so far has been dealt with. */
   #opening: Promise<void> = Promise.resolve();
+  readonly #traffic: Traffic;
   #control: Server | undefined;
   #watchdog: NodeJS.Timeout | undefined;
   #stopping = false;
@@ -53,6 +55,7 @@ export class Monitor {
     this.#permissions = new Permissions(config);
     this.#adjust = adjust;
     this.#log = log;
+    this.#traffic = new Traffic(log);
     this.#ended = new Promise(resolve => {
       this.#finish = resolve;
     });
@@ -112,10 +115,11 @@ export class Monitor {
     else if (frame.kind === 'refused') this.#noteRefusal(frame);
     else if (frame.kind === 'gather') this.#capture.setGathered(frame.value);
     else if (frame.kind === 'ended') void this.#opening.then(() => this.stop(this.#captureEnded()));
-    else if (frame.kind === 'noise') {
-      const text = `${frame.value} blocks of SYNs in the window were no knock, the last from ${formatAddress(frame.source)}`;
-      this.#log.info({ event: 'noise', count: frame.value }, text);
-    }
+    else if (frame.kind === 'summary') void this.#tellTraffic(frame.source);
+  }
+
+  async #tellTraffic(last: Uint8Array): Promise<void> {
+    this.#traffic.tell(await this.#listener.counters(), last);
   }
 
   #captureEnded(): number {

@@ -9,7 +9,7 @@ const kinds = [
   'alive',
   'open',
   'refused',
-  'noise',
+  'summary',
   'gather',
   'counter',
   'counted',

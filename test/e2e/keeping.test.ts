@@ -177,6 +177,9 @@ describe('a running daemon', { skip: notIsolated }, () => {
     assert((noisy.match(/expires/g)?.length ?? 0) > 65_000);
     await succeeds(daemon.knock(client));
     await eventually('open', isOpen);
+    // One line for all of it, ten seconds after it began.
+    await daemon.program?.line(/since the last such line: 1\d\d,\d{3} packets in the window/, 15_000);
+    assert.equal(daemon.program?.stderr.match(/since the last such line/g)?.length, 1);
   });
 });
 

@@ -1,0 +1,31 @@
+/** What is only counted, in one line from time to time: floods, losses, noise. Nothing is said of a single packet. */
+import { formatAddress } from '../net/address.js';
+import { type Counters, newCounters } from './counters.js';
+import type { Log } from './log.js';
+
+export class Traffic {
+  readonly #log: Log;
+  /** What had been counted when it was last spoken of. */
+  #told: Counters = newCounters();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** @param last who sent the last packet, 16 bytes */
+  tell(counters: Counters, last: Uint8Array): void {
+    const since = (name: 'seen' | 'lost' | 'noise') => counters[name] - this.#told[name];
+    const [seen, lost, noise] = [since('seen'), since('lost'), since('noise')];
+    this.#told = counters;
+    const parts = [
+      `${seen.toLocaleString('en')} packets in the window, the last from ${formatAddress(last)}`,
+      ...(lost > 0 ? [`${lost.toLocaleString('en')} more lost before they reached us`] : []),
+      ...(noise > 0 ? [`${noise.toLocaleString('en')} blocks that were no knock (another site key?)`] : []),
+    ];
+    const level = lost > 0 ? 'warn' : 'info';
+    this.#log[level](
+      { event: 'traffic', seen, lost, noise },
+      `since the last such line: ${parts.join('; ')}`,
+    );
+  }
+}

@@ -1,0 +1,27 @@
+/** What is said of traffic that is only counted. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { newCounters } from '../../src/daemon/counters.js';
+import { Traffic } from '../../src/daemon/traffic.js';
+import { parseAddress } from '../../src/net/address.js';
+import { Logbook } from './logbook.js';
+
+const last = parseAddress('192.0.2.9')!;
+
+test('a line says what has come since the one before', () => {
+  const book = new Logbook();
+  const traffic = new Traffic(book.log);
+  traffic.tell({ ...newCounters(), seen: 1_000_000, noise: 3 }, last);
+  traffic.tell({ ...newCounters(), seen: 1_000_032, lost: 12, noise: 3 }, last);
+  assert.deepEqual(book.lines, [
+    'since the last such line: 1,000,000 packets in the window, the last from 192.0.2.9; 3 blocks that were no knock (another site key?)',
+    'since the last such line: 32 packets in the window, the last from 192.0.2.9; 12 more lost before they reached us',
+  ]);
+  assert.deepEqual(
+    book.entries.map(({ level, seen, lost, noise }) => [level, seen, lost, noise]),
+    [
+      [30, 1_000_000, 0, 3],
+      [40, 32, 12, 0],
+    ],
+  );
+});
