@@ -12,7 +12,8 @@
 set -eu
 PATH=/usr/sbin:/sbin:/usr/bin:/bin
 
-window=40000:40255
+# With spelling = "ordered" in open-door.toml: 40000:40255
+window=40000:44095
 # They reach SSH without knocking. Your own way in, should all knocking fail.
 administrators4=192.0.2.0/24
 administrators6=2001:db8:1::/48

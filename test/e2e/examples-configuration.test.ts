@@ -31,7 +31,7 @@ for (const [name, expected] of [
     'portknockd.toml',
     [
       'guarded         tcp/22, tcp/443, tcp/8443, udp/51820',
-      'window          tcp/40000 to 40255',
+      'window          tcp/40000 to 44095, a knock is any 19 of 32 SYNs (spelling = "spread")',
       'always allowed  192.0.2.0/24, 2001:db8:1::/48',
       'door            console (command 2) opens tcp/8443 for 10s, for one connection',
       'door            backup (command 4) runs /usr/local/bin/backup --for {client} {source}, and after 10m /usr/local/bin/backup-done {source}',
