@@ -12,6 +12,7 @@ export const frameLength = 96;
 const kinds = [
   'ready',
   'alive',
+  'prepare',
   'open',
   'refused',
   'summary',

@@ -74,7 +74,7 @@ export class Guard {
     for (const { remainingMs, ...opening } of await listOpenings()) {
       this.#remember(keyOf(opening), { ...opening, until: now + remainingMs });
     }
-    this.#rehearse();
+    for (let round = 0; round < rehearsals; round++) this.#rehearse();
     this.#watch();
   }
 
@@ -83,10 +83,17 @@ export class Guard {
    * nor is that one slower than those after it. To close again would be slow: the kernel waits for every processor.
    */
   #rehearse(): void {
-    for (let round = 0; round < rehearsals; round++) {
-      for (const source of [noIPv4, noIPv6]) {
-        this.#openings.add({ source, protocol: tcp, port: 0 }, false, rehearsalMs, '-', byHand);
-      }
+    for (const source of [noIPv4, noIPv6]) {
+      this.#openings.add({ source, protocol: tcp, port: 0 }, false, rehearsalMs, '-', byHand);
+    }
+  }
+
+  /** A knock is about to be admitted: what it needs is called back into the processor's caches. */
+  prepare(): void {
+    try {
+      this.#rehearse();
+    } catch {
+      // What is amiss is dealt with when it counts.
     }
   }
 

@@ -9,18 +9,17 @@ import { readFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { reasons, type Verdict } from '../methods/knock.js';
 import { PortSequence, type Site } from '../methods/port-sequence/recognise.js';
-import { seal } from '../methods/port-sequence/sealed.js';
-import { spell } from '../methods/port-sequence/spelling.js';
 import { HitLines } from '../net/lines.js';
 import { readNflog } from '../net/nflog.js';
 import { decodePacket, fillFromHit, newPacket, type Packet } from '../net/packet.js';
 import { errorCode } from '../system/error.js';
-import { admit, TransientMemory } from './admission.js';
+import { admit } from './admission.js';
 import { counterNames, newCounters } from './counters.js';
 import { encodeFrame, frameLength } from './frames.js';
 import { Ledger } from './ledger.js';
 import { Load } from './load.js';
 import { Quota } from './quota.js';
+import { Rehearsal } from './rehearsal.js';
 import { buildSite, type SiteSettings } from './site.js';
 
 /** Descriptors, in the order in which the monitor hands them over after standard error. */
@@ -42,6 +41,8 @@ const monitor = process.ppid;
 const refusalQuota = 20;
 const summaryMs = 10_000;
 const rehearsals = 10;
+/** After so long without a packet what a knock needs has left the processor's caches. */
+const idleMs = 50;
 
 class Listener {
   readonly #monitor = new Socket({ fd: monitorDescriptor, readable: true, writable: true });
@@ -55,6 +56,8 @@ class Listener {
   /** Whether the configuration has a method now. */
   #recognises = false;
   #started = false;
+  #rehearsal: Rehearsal | undefined;
+  #wasIdle = false;
   #isFlooded = false;
   #summary: NodeJS.Timeout | undefined;
 
@@ -90,19 +93,26 @@ class Listener {
 
   /** What has been counted and half heard stays. */
   #adopt(site: Site): void {
+    this.#rehearse(site);
     if (this.#method !== undefined) {
       this.#method.site = site;
       return;
     }
-    rehearse(site);
     const lastAccepted = (clientId: number) => this.#ledger.lastAccepted(clientId);
     this.#method = new PortSequence(site, lastAccepted, sourceCapacity, randomBytes(36));
+  }
+
+  #rehearse({ cipher, ...site }: Site): void {
+    this.#rehearsal = cipher && new Rehearsal({ ...site, cipher });
+    for (let round = 0; round < rehearsals; round++) this.#rehearsal?.run();
   }
 
   #readNflog(): void {
     readNflog(nflogDescriptor, {
       begin: () => {
-        this.#packet.at = Date.now();
+        const now = Date.now();
+        this.#wasIdle = now - this.#packet.at > idleMs;
+        this.#packet.at = now;
       },
       packet: (datagram, start, end) => {
         if (decodePacket(datagram, this.#packet, start, end)) this.#take();
@@ -111,7 +121,11 @@ class Listener {
         this.#counters.lost += count;
         this.#summarise();
       },
-      batch: count => this.#load.add(count),
+      batch: count => {
+        this.#load.add(count);
+        // While the rest of what may be a knock is on its way.
+        if (this.#wasIdle) this.#rehearsal?.run();
+      },
     }).on('close', () => this.#end());
   }
 
@@ -149,6 +163,8 @@ class Listener {
   }
 
   #decide(verdict: NonNullable<Verdict>): void {
+    // The monitor wakes up while the ledger is being written.
+    if (verdict.outcome === 'knock') this.#tell(encodeFrame('prepare'));
     const decision = verdict.outcome === 'knock' ? admit(verdict, this.#ledger) : verdict;
     const { source, at: value, door = '', client = '' } = decision;
     if (decision.outcome === 'knock') {
@@ -195,37 +211,6 @@ class Listener {
       encodeFrame('counter', { code, value: this.#counters[name] }),
     );
     this.#tell(Buffer.concat([...frames, encodeFrame('counted')]));
-  }
-}
-
-/** Makes a knock that nobody hears, so that the first one that counts is no slower than those after it. */
-function rehearse(site: Site): void {
-  if (site.cipher === undefined) return;
-  const ledger = new TransientMemory();
-  const doors = new Map([[0, '-']]);
-  const key = randomBytes(32);
-  const client = {
-    name: '-',
-    id: 0,
-    tagKey: key,
-    doors: new Set(['-']),
-    addressRequired: true,
-    revoked: false,
-  };
-  const clients = new Map([[0, client]]);
-  const { cipher, spelling } = site;
-  const rehearsed = { ...site, basePort: 1, doors, clients };
-  const method = new PortSequence(rehearsed, id => ledger.lastAccepted(id), 8, randomBytes(36));
-  const packet = newPacket();
-  const source = new Uint8Array(16).fill(1);
-  const now = Date.now();
-  for (let time = now; time < now + rehearsals; time++) {
-    const block = seal(cipher, key, { clientId: 0, commandId: 0, time, basePort: 1, address: source });
-    for (const port of spell(spelling, block, 1)) {
-      fillFromHit(packet, source, port, time);
-      const verdict = method.recognise(packet);
-      if (verdict?.outcome === 'knock') admit(verdict, ledger);
-    }
   }
 }
 

@@ -112,6 +112,7 @@ export class Monitor {
 
   #take(frame: Frame): void {
     if (frame.kind === 'open') this.#opening = bothSettle(this.#opening, this.#open(frame));
+    else if (frame.kind === 'prepare') this.#guard?.prepare();
     else if (frame.kind === 'refused') this.#noteRefusal(frame);
     else if (frame.kind === 'gather') this.#capture.setGathered(frame.value);
     else if (frame.kind === 'ended') void this.#opening.then(() => this.stop(this.#captureEnded()));

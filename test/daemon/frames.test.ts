@@ -7,6 +7,7 @@ import { decodeFrame, encodeFrame, type Frame, FrameReader, frameLength } from '
 const kinds = [
   'ready',
   'alive',
+  'prepare',
   'open',
   'refused',
   'summary',
