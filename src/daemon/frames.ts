@@ -12,7 +12,6 @@ export const frameLength = 96;
 const kinds = [
   'ready',
   'alive',
-  'prepare',
   'open',
   'refused',
   'summary',
@@ -20,6 +19,7 @@ const kinds = [
   'counter',
   'counted',
   'ended',
+  'prepare',
 ] as const;
 export type FrameKind = (typeof kinds)[number];
 

@@ -7,7 +7,6 @@ import { decodeFrame, encodeFrame, type Frame, FrameReader, frameLength } from '
 const kinds = [
   'ready',
   'alive',
-  'prepare',
   'open',
   'refused',
   'summary',
@@ -15,6 +14,7 @@ const kinds = [
   'counter',
   'counted',
   'ended',
+  'prepare',
 ] as const;
 
 const first = 'ABCXYZabcxyz0189';
