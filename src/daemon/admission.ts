@@ -3,7 +3,7 @@
  *
  * The order is the promise: what the ledger could not keep does not open.
  */
-import type { Knock, Refusal } from '../methods/knock.js';
+import type { Knock, Reason, Refusal } from '../methods/knock.js';
 
 /** The part of the ledger that admission needs. */
 export interface KnockMemory {
@@ -15,22 +15,19 @@ export interface KnockMemory {
 /** The knock itself once it may open its door, or why it may not after all. */
 export function admit(knock: Knock, memory: KnockMemory): Knock | Refusal {
   if (knock.once === undefined) return knock;
+  const { clientId, time } = knock.once;
+  // Another may have been accepted since this one was recognised.
+  if (time <= memory.lastAccepted(clientId)) return refuse(knock, 'replayed');
   try {
-    memory.accept(knock.once.clientId, knock.once.time);
+    memory.accept(clientId, time);
     return knock;
   } catch {
-    const { method, door, client, source, at } = knock;
-    return {
-      outcome: 'refused',
-      method,
-      reason: 'not-recorded',
-      door,
-      client,
-      source,
-      at,
-      behindMs: undefined,
-    };
+    return refuse(knock, 'not-recorded');
   }
+}
+
+function refuse({ method, door, client, source, at }: Knock, reason: Reason): Refusal {
+  return { outcome: 'refused', method, reason, door, client, source, at, behindMs: undefined };
 }
 
 /** A memory that lasts as long as the process: for reading captures. */

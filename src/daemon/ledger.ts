@@ -2,13 +2,13 @@
  * The ledger: the time of the last accepted knock of every client, durable before anything opens (DESIGN.md section 6).
  *
  * A file of fixed length with two places for each of the 65,536 client ids, written in turn. A write that a crash cuts
- * short leaves the other place as it was. Nothing is ever made longer, so a disk that fills up later does no harm.
+ * short leaves the other place as it was. Nothing is ever made longer, so a disk that fills up later does no harm. What the
+ * floor covers needs no disk of its own to survive a power cut; the file survives the death of the process anyway.
  */
-import { constants, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { fdatasyncSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { syncFolder, writeAll } from '../system/durable.js';
-import { errorCode, OperatorError } from '../system/error.js';
+import { openFixed, writeAll } from '../system/durable.js';
+import type { Floor } from './floor.js';
 
 const clients = 65536;
 const placeLength = 16;
@@ -19,30 +19,12 @@ const never = Number.MAX_SAFE_INTEGER;
 
 /** Opens the ledger's file, and makes it where there is none. @returns a descriptor @throws OperatorError */
 export function openLedgerFile(path: string): number {
-  try {
-    const fd = openSync(path, openFlags, 0o600);
-    const { size } = fstatSync(fd);
-    if (size > ledgerLength) throw new OperatorError('bad-ledger', `${path}: not a ledger`);
-    // Written out, not merely made long: every block has its place on the disk from now on.
-    if (size < ledgerLength) {
-      writeAll(fd, Buffer.alloc(ledgerLength - size), size);
-      fsyncSync(fd);
-      syncFolder(dirname(path));
-    }
-    return fd;
-  } catch (error) {
-    if (error instanceof OperatorError) throw error;
-    const hint =
-      errorCode(error) === 'ENOSPC' ? 'the disk is full' : 'state_directory must be a folder we can write to';
-    throw new OperatorError('no-ledger', `${path}: cannot be made or opened (${errorCode(error)})`, { hint });
-  }
+  return openFixed(path, ledgerLength);
 }
-
-/** O_DSYNC: a write returns once it is on the disk, without a second call. */
-const openFlags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_DSYNC;
 
 export class Ledger {
   readonly #fd: number;
+  readonly #floor: Floor;
   readonly #times = new Float64Array(clients);
   /** Which of its two places holds a client's last time. */
   readonly #copies = new Uint8Array(clients);
@@ -50,8 +32,9 @@ export class Ledger {
   readonly damaged: readonly number[];
 
   /** @param fd an open ledger file */
-  constructor(fd: number) {
+  constructor(fd: number, floor: Floor) {
     this.#fd = fd;
+    this.#floor = floor;
     const bytes = Buffer.alloc(ledgerLength);
     for (let at = 0; at < ledgerLength; ) {
       const length = readSync(fd, bytes, at, ledgerLength - at, at);
@@ -72,13 +55,35 @@ export class Ledger {
 
   /** Milliseconds since 1970; 0 for a client that has not knocked yet. */
   lastAccepted(clientId: number): number {
-    return this.#times[clientId]!;
+    return Math.max(this.#times[clientId]!, this.#floor.inherited);
   }
 
-  /** Remembers a time, on disk before it returns. @throws an error of the file system: then nothing may open */
+  /** Packets arrive: has the floor raised where that is due. @param ended told when it was tried */
+  raise(now: number, ended: () => void): void {
+    if (this.#floor.isTooHigh(now)) this.#lowerFloor();
+    this.#floor.raise(now, ended);
+  }
+
+  /** It would refuse everybody after a boot, for as long as the clock was ahead. */
+  #lowerFloor(): void {
+    try {
+      fdatasyncSync(this.#fd);
+      this.#floor.fall();
+    } catch {
+      // What it covers is not safe without it, so it stays.
+    }
+  }
+
+  /** Whether a knock of this time had better wait until the floor has been raised. */
+  isRising(time: number): boolean {
+    return !this.#floor.covers(time) && this.#floor.isRising(time);
+  }
+
+  /** Remembers a time, durable when it returns. @throws an error of the file system: then nothing may open */
   accept(clientId: number, time: number): void {
     const copy = 1 - this.#copies[clientId]!;
     writeAll(this.#fd, encodePlace(clientId, time), copy * copyLength + clientId * placeLength);
+    if (!this.#floor.covers(time)) fdatasyncSync(this.#fd);
     this.#copies[clientId] = copy;
     this.#times[clientId] = time;
   }

@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { reasons, type Verdict } from '../methods/knock.js';
+import { type Knock, reasons, type Verdict } from '../methods/knock.js';
 import { PortSequence, type Site } from '../methods/port-sequence/recognise.js';
 import { HitLines } from '../net/lines.js';
 import { readNflog } from '../net/nflog.js';
@@ -15,6 +15,7 @@ import { decodePacket, fillFromHit, newPacket, type Packet } from '../net/packet
 import { errorCode } from '../system/error.js';
 import { admit } from './admission.js';
 import { counterNames, newCounters } from './counters.js';
+import { Floor, readBoot } from './floor.js';
 import { encodeFrame, frameLength } from './frames.js';
 import { Ledger } from './ledger.js';
 import { Load } from './load.js';
@@ -26,6 +27,7 @@ import { buildSite, type SiteSettings } from './site.js';
 export const monitorDescriptor = 3;
 export const ledgerDescriptor = 4;
 export const nflogDescriptor = 5;
+export const floorDescriptor = 6;
 
 /** What the monitor says, a line of JSON each. */
 export type Instruction =
@@ -49,7 +51,10 @@ class Listener {
   readonly #counters = newCounters();
   readonly #packet: Packet = newPacket();
   readonly #frame = Buffer.alloc(frameLength);
-  readonly #ledger = new Ledger(ledgerDescriptor);
+  readonly #floor = new Floor(floorDescriptor, readBoot(), Date.now());
+  readonly #ledger = new Ledger(ledgerDescriptor, this.#floor);
+  /** Knocks that wait for the floor. */
+  #waiting: Knock[] = [];
   readonly #quota = new Quota(refusalQuota, summaryMs);
   readonly #load = new Load(value => this.#gather(value));
   #method: PortSequence | undefined;
@@ -88,7 +93,9 @@ class Listener {
     this.#started = true;
     if (capture === 'nflog') this.#readNflog();
     else this.#readLines();
-    this.#tell(encodeFrame('ready', { value: this.#ledger.damaged.length }));
+    this.#raiseFloor(Date.now());
+    const detail = this.#floor.inherited - Date.now();
+    this.#tell(encodeFrame('ready', { value: this.#ledger.damaged.length, detail }));
   }
 
   /** What has been counted and half heard stays. */
@@ -113,6 +120,7 @@ class Listener {
         const now = Date.now();
         this.#wasIdle = now - this.#packet.at > idleMs;
         this.#packet.at = now;
+        this.#raiseFloor(now);
       },
       packet: (datagram, start, end) => {
         if (decodePacket(datagram, this.#packet, start, end)) this.#take();
@@ -136,6 +144,7 @@ class Listener {
       this.#take();
     };
     process.stdin.setEncoding('latin1').on('data', (chunk: string) => {
+      this.#raiseFloor(Date.now());
       lines.push(chunk, hit);
       this.#counters.malformed = lines.malformed;
     });
@@ -163,9 +172,25 @@ class Listener {
   }
 
   #decide(verdict: NonNullable<Verdict>): void {
-    // The monitor wakes up while the ledger is being written.
-    if (verdict.outcome === 'knock') this.#tell(encodeFrame('prepare'));
-    const decision = verdict.outcome === 'knock' ? admit(verdict, this.#ledger) : verdict;
+    if (verdict.outcome === 'refused') {
+      this.#conclude(verdict);
+      return;
+    }
+    // The monitor wakes up while the disk is being written.
+    this.#tell(encodeFrame('prepare'));
+    const { once } = verdict;
+    if (once !== undefined && this.#ledger.isRising(once.time)) this.#waiting.push(verdict);
+    else this.#conclude(admit(verdict, this.#ledger));
+  }
+
+  /** Every packet is a reason to: it may be the first of a knock. */
+  #raiseFloor(now: number): void {
+    this.#ledger.raise(now, () => {
+      for (const knock of this.#waiting.splice(0)) this.#conclude(admit(knock, this.#ledger));
+    });
+  }
+
+  #conclude(decision: NonNullable<Verdict>): void {
     const { source, at: value, door = '', client = '' } = decision;
     if (decision.outcome === 'knock') {
       this.#counters.knocks++;

@@ -23,7 +23,7 @@ import { openState, type State } from './state.js';
 import { type Status, statusOf } from './status.js';
 import { listenerFailed, Subprocess } from './subprocess.js';
 import { Traffic } from './traffic.js';
-import { damagedLedger, describeAction, explain, summary } from './wording.js';
+import { damagedLedger, describeAction, explain, highFloor, summary } from './wording.js';
 
 /** What to change in a configuration as it is read, here and at every reload: the command line's part. */
 export type Adjust = (config: Config) => Config;
@@ -84,10 +84,11 @@ export class Monitor {
 
   #startListener(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#listener = new Subprocess(this.#config, this.#capture, this.#state.ledger, {
+      this.#listener = new Subprocess(this.#config, this.#capture, this.#state, {
         frame: frame => {
           if (frame.kind !== 'ready') return this.#take(frame);
           if (frame.value > 0) this.#log.error({ event: 'ledger' }, damagedLedger(frame.value));
+          if (frame.detail > 0) this.#log.error({ event: 'floor' }, highFloor(frame.detail));
           resolve();
         },
         ended: how => {

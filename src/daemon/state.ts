@@ -5,6 +5,7 @@ import { mkdirSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { libc, SystemError } from '../net/libc.js';
 import { errorCode, OperatorError } from '../system/error.js';
+import { openFloorFile } from './floor.js';
 import { Journal } from './journal.js';
 import { openLedgerFile } from './ledger.js';
 
@@ -12,8 +13,9 @@ const lockExclusive = 2;
 const lockNonBlocking = 4;
 
 export interface State {
-  /** Descriptor of the ledger's file. */
+  /** Descriptors of the ledger's file and of the floor's. */
   readonly ledger: number;
+  readonly floor: number;
   readonly journal: Journal;
 }
 
@@ -23,6 +25,7 @@ export function openState(directory: string): State {
   lock(directory);
   return {
     ledger: openLedgerFile(join(directory, 'ledger')),
+    floor: openFloorFile(join(directory, 'floor')),
     journal: new Journal(join(directory, 'journal')),
   };
 }

@@ -15,6 +15,7 @@ import { type Frame, FrameReader, frameLength } from './frames.js';
 import type { Instruction } from './listener.js';
 import { unprivileged } from './privileges.js';
 import { siteSettings } from './site.js';
+import type { State } from './state.js';
 
 /** Of frames that come at once. */
 const bufferLength = 64 * frameLength;
@@ -36,8 +37,8 @@ export class Subprocess {
   #waiting: ((counters: Counters) => void)[] = [];
   #pulse: (() => void) | undefined;
 
-  /** @param ledger descriptor of the ledger's file @throws OperatorError where it cannot be run as that user */
-  constructor(config: Config, capture: CaptureSource, ledger: number, events: ListenerEvents) {
+  /** @throws OperatorError where it cannot be run as that user */
+  constructor(config: Config, capture: CaptureSource, state: State, events: ListenerEvents) {
     this.#capture = capture;
     const [command, ...args] = unprivileged(config.user, [process.execPath, program], { file: config.file });
     const [ours, theirs] = socketPair();
@@ -46,8 +47,9 @@ export class Subprocess {
       'inherit',
       'inherit',
       theirs,
-      ledger,
+      state.ledger,
       capture.nflog ?? 'ignore',
+      state.floor,
     ];
     this.#child = spawn(command, args, { stdio, cwd: '/', env: { LANG: 'C.UTF-8' } });
     closeSync(theirs);

@@ -31,6 +31,11 @@ export function damagedLedger(clients: number): string {
   return `the ledger is damaged for ${count(clients, 'client')}, whose knocks are refused as replayed; give them new ids, or remove the ledger once no knock is younger than the skew`;
 }
 
+/** Before the machine last went down, the clock was so far ahead of what it is now. */
+export function highFloor(aheadMs: number): string {
+  return `the clock was ahead before this machine came up, or is behind now: for ${roughly(aheadMs)} knocks are refused as replayed; set the clock, or remove the file "floor" if no knock is younger than the skew`;
+}
+
 /** What may be behind a refusal, for whoever reads the log. */
 export function explain(reason: string, behindMs: number): string {
   if (reason === 'stale') {

@@ -1,9 +1,45 @@
 /** Writing so that it is there after a power cut: all of the bytes, and the name too. */
-import { closeSync, fsyncSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { errorCode, OperatorError } from './error.js';
 
 /** Writes all bytes at a place in a file, however many calls it takes. */
 export function writeAll(fd: number, bytes: Buffer, position: number): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, position + at);
+}
+
+/**
+ * Opens a file of a fixed length, and makes it where there is none: written out, not merely made long, so that every block
+ * has its place on the disk from now on.
+ * @param flags further ones of open(2), such as O_DSYNC
+ * @returns a descriptor for reading and writing @throws OperatorError
+ */
+export function openFixed(path: string, length: number, flags = 0): number {
+  try {
+    const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | flags, 0o600);
+    const { size } = fstatSync(fd);
+    if (size > length) throw new OperatorError('bad-state', `${path}: not a file of portknockd`);
+    if (size < length) {
+      writeAll(fd, Buffer.alloc(length - size), size);
+      fsyncSync(fd);
+      syncFolder(dirname(path));
+    }
+    return fd;
+  } catch (error) {
+    if (error instanceof OperatorError) throw error;
+    const hint =
+      errorCode(error) === 'ENOSPC' ? 'the disk is full' : 'state_directory must be a folder we can write to';
+    throw new OperatorError('no-state', `${path}: cannot be made or opened (${errorCode(error)})`, { hint });
+  }
 }
 
 /**

@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync, statSync, symlinkSync, writeFileSync
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import { Floor, openFloorFile, readBoot } from '../../src/daemon/floor.js';
 import { Ledger, openLedgerFile } from '../../src/daemon/ledger.js';
 import { OperatorError } from '../../src/system/error.js';
 import { temporaryFolder } from './folder.js';
@@ -12,10 +13,17 @@ const fileLength = 2 * 65_536 * 16;
 const placeAt = (copy: number, id: number) => copy * (fileLength / 2) + id * 16;
 const noon = 1_790_000_000_000;
 
+/** A floor that covers nothing: every knock is made durable by itself. */
+function lowFloor(t: TestContext): Floor {
+  const fd = openFloorFile(join(temporaryFolder(t), 'floor'));
+  t.after(() => closeSync(fd));
+  return new Floor(fd, readBoot(), noon);
+}
+
 function open(t: TestContext, path: string): Ledger {
   const fd = openLedgerFile(path);
   t.after(() => closeSync(fd));
-  return new Ledger(fd);
+  return new Ledger(fd, lowFloor(t));
 }
 
 function newPath(t: TestContext): string {
@@ -159,7 +167,7 @@ test('an entry moved to another client is damaged', t => {
 test('a full disk refuses, and nothing is remembered that was not kept', t => {
   const fd = openSync('/dev/full', 'r+');
   t.after(() => closeSync(fd));
-  const ledger = new Ledger(fd);
+  const ledger = new Ledger(fd, lowFloor(t));
   for (let tries = 0; tries < 3; tries++) {
     assert.throws(() => ledger.accept(7, noon), { code: 'ENOSPC' });
     assert.equal(ledger.lastAccepted(7), 0);
@@ -170,7 +178,7 @@ test('a disk that is for reading only refuses, and the file is as it was', t => 
   const { path, bytes } = knocked(t, 3);
   const fd = openSync(path, 'r');
   t.after(() => closeSync(fd));
-  const ledger = new Ledger(fd);
+  const ledger = new Ledger(fd, lowFloor(t));
   assert.throws(() => ledger.accept(7, noon + 9), { code: 'EBADF' });
   assert.equal(ledger.lastAccepted(7), noon + 3);
   assert.deepEqual(readFileSync(path), bytes);
@@ -191,9 +199,14 @@ test('a ledger that was made half is made whole; what is in it stays', t => {
 
 /** What stands where the ledger should be, and what is said. */
 const refused: readonly [string, (path: string) => void, string, RegExp][] = [
-  ['a link', path => symlinkSync('/dev/null', path), 'no-ledger', /\(ELOOP\)$/],
-  ['a link to nowhere', path => symlinkSync(`${path}.other`, path), 'no-ledger', /\(ELOOP\)$/],
-  ['a longer file', path => writeFileSync(path, Buffer.alloc(fileLength + 1)), 'bad-ledger', /not a ledger$/],
+  ['a link', path => symlinkSync('/dev/null', path), 'no-state', /\(ELOOP\)$/],
+  ['a link to nowhere', path => symlinkSync(`${path}.other`, path), 'no-state', /\(ELOOP\)$/],
+  [
+    'a longer file',
+    path => writeFileSync(path, Buffer.alloc(fileLength + 1)),
+    'bad-state',
+    /not a file of portknockd$/,
+  ],
 ];
 
 for (const [what, make, code, message] of refused) {
