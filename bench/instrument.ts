@@ -5,16 +5,27 @@
 import { createInterface } from 'node:readline';
 import { type FloodRequest, flood } from './flooder.js';
 import { type KnockRequest, knockAndConnect } from './prober.js';
+import { runSeries, type SeriesRequest } from './series.js';
 import { type RunRequest, type StartRequest, timeRun, timeStart } from './stopwatch.js';
 
-export type Request = KnockRequest | FloodRequest | RunRequest | StartRequest;
+export type Request = KnockRequest | SeriesRequest | FloodRequest | RunRequest | StartRequest;
+
+/** Ends a flood that is under way; the flood's own request is answered then. */
+export interface StopRequest {
+  readonly do: 'stop';
+}
+
+let flooding = new AbortController();
 
 function perform(request: Request): object | Promise<object> {
   switch (request.do) {
     case 'knock':
       return knockAndConnect(request);
+    case 'series':
+      return runSeries(request);
     case 'flood':
-      return flood(request);
+      flooding = new AbortController();
+      return flood(request, flooding.signal);
     case 'run':
       return timeRun(request);
     case 'start':
@@ -22,12 +33,16 @@ function perform(request: Request): object | Promise<object> {
   }
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
-  let answer: object;
+async function answer(request: Request): Promise<object> {
   try {
-    answer = await perform(JSON.parse(line) as Request);
+    return await perform(request);
   } catch (error) {
-    answer = { error: error instanceof Error ? error.message : String(error) };
+    return { error: error instanceof Error ? error.message : String(error) };
   }
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
 }
+
+createInterface({ input: process.stdin }).on('line', line => {
+  const request = JSON.parse(line) as Request | StopRequest;
+  if (request.do === 'stop') flooding.abort();
+  else void answer(request).then(found => process.stdout.write(`${JSON.stringify(found)}\n`));
+});
