@@ -51,6 +51,7 @@ const style = `
   .grid { stroke: #d1d9e0 }
   .goal { stroke: #b35900; stroke-width: 2; stroke-dasharray: 4 2 }
   .spread { stroke: #1f2328 }
+  .number { paint-order: stroke; stroke: #ffffff; stroke-width: 4px }
   .portknock { fill: #0969da } .knockd { fill: #8c959f } .fwknop { fill: #b99a5b } .fwknopUdp { fill: #9a7fb5 }
   .floor { fill: #7fa387 }
   @media (prefers-color-scheme: dark) {
@@ -61,6 +62,7 @@ const style = `
     .grid { stroke: #3d444d }
     .goal { stroke: #f0a050 }
     .spread { stroke: #f0f6fc }
+    .number { stroke: #0d1117 }
     .portknock { fill: #4493f8 } .knockd { fill: #6e7681 } .fwknop { fill: #937a45 } .fwknopUdp { fill: #7a6391 }
     .floor { fill: #5c7d64 }
   }
@@ -122,32 +124,31 @@ function drawAxis(title: string, { ticks, at }: Axis, bottom: number): string[] 
   return [...lines, text(left + plot / 2, bottom + 32, title, 'soft', 'middle')];
 }
 
+/** The goal's line crosses the bars, and passes behind the numbers. */
 function drawGroup({ title, bars, goal }: BarGroup, axis: Axis, top: number): string[] {
   const first = top + groupHeight;
-  const rows = bars.flatMap((bar, index) => drawBar(bar, axis, first + index * rowHeight));
-  const heading = text(16, top + 17, title, 'group');
-  if (goal === undefined) return [heading, ...rows];
-  const x = axis.at(goal.at);
-  return [
-    heading,
-    ...rows,
-    line(x, first - 3, x, first + bars.length * rowHeight, 'goal'),
-    text(width - 16, top + 17, goal.text, 'goal-text', 'end'),
-  ];
+  const rows = bars.map((bar, index) => drawBar(bar, axis, first + index * rowHeight));
+  const parts = [text(16, top + 17, title, 'group'), ...rows.flatMap(({ shapes }) => shapes)];
+  if (goal !== undefined) {
+    const x = axis.at(goal.at);
+    parts.push(line(x, first - 3, x, first + bars.length * rowHeight, 'goal'));
+    parts.push(text(width - 16, top + 17, goal.text, 'goal-text', 'end'));
+  }
+  return [...parts, ...rows.map(({ number }) => number)];
 }
 
-function drawBar({ label, colour, value, low, high, text: number }: Bar, axis: Axis, top: number): string[] {
+function drawBar({ label, colour, value, low, high, text: words }: Bar, axis: Axis, top: number) {
   const end = axis.at(value);
   const middle = top + barHeight / 2 + 1;
-  const parts = [
+  const length = Math.max(1.5, end - left).toFixed(1);
+  const shapes = [
     text(left - 8, middle + 4, label, '', 'end'),
-    `<rect class="${colour}" x="${left}" y="${top + 1}" width="${Math.max(1.5, end - left).toFixed(1)}" height="${barHeight}"/>`,
+    `<rect class="${colour}" x="${left}" y="${top + 1}" width="${length}" height="${barHeight}"/>`,
   ];
   const spread = low !== undefined && high !== undefined && high > low;
-  if (spread) parts.push(line(axis.at(low), middle, axis.at(high), middle, 'spread'));
+  if (spread) shapes.push(line(axis.at(low), middle, axis.at(high), middle, 'spread'));
   const reach = spread ? Math.max(end, axis.at(high)) : end;
-  parts.push(text(reach + 6, middle + 4, number, ''));
-  return parts;
+  return { shapes, number: text(reach + 6, middle + 4, words, 'number') };
 }
 
 function line(x1: number, y1: number, x2: number, y2: number, name: string): string {
