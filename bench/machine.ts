@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release } from 'node:os';
-import { knockLength, spelling } from './portknock.js';
+import { spelling } from './portknock.js';
 
 export interface Machine {
   readonly date: string;
@@ -24,7 +24,7 @@ export function describeMachine(kind: string): Machine {
   };
   return {
     date: new Date().toISOString(),
-    portknock: `${version} (${spelling}, ${knockLength} SYNs)`,
+    portknock: `${version} (${spelling})`,
     knockd: `${versionOf('knockd', /knockd (\S+)/)} (16 SYNs)`,
     fwknopd: versionOf('fwknopd', /server ([^\s,]+)/),
     node: process.version,

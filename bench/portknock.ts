@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { composeSealed } from '../src/methods/port-sequence/compose.js';
+import { type Spelling, windowLength } from '../src/methods/port-sequence/spelling.js';
 import { parseAddress } from '../src/net/address.js';
 import { Daemon, type NamedSettings } from '../test/e2e/harness/daemon.js';
 import { writeSecret } from '../test/e2e/harness/folder.js';
@@ -13,11 +14,7 @@ import { doorPort, makePlace, openForMs, type Place } from './namespaces.js';
 import type { Command } from './stopwatch.js';
 
 /** How knocks are spelled in all that is measured: the one place to change it. */
-export const spelling = 'ordered' as 'ordered' | 'spread';
-/** Ports of each spelling's window. */
-const windowLengths = { ordered: 256, spread: 4096 } as const;
-/** SYNs of a knock. */
-export const knockLength = { ordered: 16, spread: 32 }[spelling];
+export const spelling: Spelling = 'spread';
 
 const name = 'laptop';
 const clientId = 7;
@@ -47,13 +44,13 @@ export class Portknock implements DaemonContender {
     this.#folder = folder;
     this.#daemon = new Daemon(scope, place.server, {
       top: { state_directory: join(folder, 'state') },
-      portSequence: spelling === 'spread' ? { spelling } : {},
+      spelling,
       doors: [{ name: 'ssh', command: commandId, services: [`tcp/${doorPort}`], open_for: `${openForMs}ms` }],
       clients: [{ name, id: clientId, address: 'required' }, ...others(clients - 1)],
     });
     writeSecret(this.#daemon.folder, othersKeyFile, `${randomBytes(32).toString('hex')}\n`);
     const ports = Array.from(
-      { length: windowLengths[spelling] },
+      { length: windowLength[spelling] },
       (_, offset) => this.#daemon.basePort + offset,
     );
     this.garbage = { ports };
@@ -112,7 +109,7 @@ export class Portknock implements DaemonContender {
         ...[server.ipv4, String(basePort), String(commandId), '--client-id', String(clientId)],
         ...['--site-key-file', siteKeyFile, '--key-file', this.#clientKeyFile],
         ...['--address', client.ipv4],
-        ...(spelling === 'spread' ? ['--spelling', spelling] : []),
+        ...['--spelling', spelling],
       ],
       env: { XDG_STATE_HOME: join(this.#folder, 'client') },
     };

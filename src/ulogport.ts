@@ -58,8 +58,8 @@ function copyHits(group: number): void {
   const opened = openGroup(group);
   giveUpRoot();
   readNflog(opened, {
-    packet: bytes => {
-      if (decodePacket(bytes, packet) && packet.protocol === tcp)
+    packet: (datagram, start, end) => {
+      if (decodePacket(datagram, packet, start, end) && packet.protocol === tcp)
         lines += formatHit(packet.port, packet.source);
     },
     lost: count => process.stderr.write(`ulogport: warning: ${count} packets were lost\n`),

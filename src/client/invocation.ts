@@ -8,6 +8,7 @@ const table = {
   siteKeyFile: { kind: 'text' },
   keyFile: { kind: 'text' },
   classicPassphraseFile: { kind: 'text' },
+  spelling: { kind: 'text', short: 's' },
   address: { kind: 'text', short: 'a' },
   wait: { kind: 'text', short: 'w' },
   timeout: { kind: 'text', short: 't' },
@@ -39,7 +40,7 @@ export type Invocation =
   | {
       readonly form: 'direct';
       readonly host: string;
-      readonly basePort: number;
+      readonly basePortText: string;
       readonly commandText: string;
       readonly options: ClientOptions;
     }
@@ -76,7 +77,7 @@ const identity: readonly OptionName[] = ['clientId', 'siteKeyFile', 'keyFile', '
 const allowed: Readonly<
   Record<'direct' | 'profile' | 'proxy' | 'import' | 'profiles', readonly OptionName[]>
 > = {
-  direct: [...knocking, ...identity],
+  direct: [...knocking, ...identity, 'spelling'],
   profile: knocking,
   proxy: [...sending, 'door'],
   import: ['name', 'host', 'force', 'quiet'],
@@ -123,8 +124,7 @@ function shape(input: readonly string[], options: ClientOptions): Extract<Invoca
   if (first === '') throw new OperatorError('usage', 'no host and no profile', { hint: 'see --help' });
   if (input.length < 3) return { form: 'profile', name: first, door: second, options };
   requireCount('direct', input, 3, subcommandHint(first));
-  const basePort = integerArgument('BASE-PORT', second!, 1, 65280);
-  return { form: 'direct', host: first, basePort, commandText: third!, options };
+  return { form: 'direct', host: first, basePortText: second!, commandText: third!, options };
 }
 
 function requireCount(form: Form, input: readonly string[], count: number, hint?: string): void {

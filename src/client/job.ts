@@ -1,4 +1,5 @@
 /** What the command line and a profile ask for, as the options of a knock. */
+import { highestBasePort, type Spelling, spellings } from '../methods/port-sequence/spelling.js';
 import { integerArgument } from '../system/command-line.js';
 import { durationArgument } from '../system/duration.js';
 import { OperatorError } from '../system/error.js';
@@ -36,10 +37,12 @@ export interface Job {
 type Direct = Extract<Invocation, { form: 'direct' }>;
 
 /** `portknock HOST BASE-PORT COMMAND-ID`. @throws OperatorError */
-export function directJob({ host, basePort, commandText, options }: Direct): Job {
+export function directJob({ host, basePortText, commandText, options }: Direct): Job {
+  const spelling = readSpelling(options.spelling);
+  const basePort = integerArgument('BASE-PORT', basePortText, 1, highestBasePort[spelling]);
   const identity = withAddress(readIdentity(options), options.address);
   const command = integerArgument('COMMAND-ID', commandText, 0, isClassic(identity) ? 0xffffffff : 0xff);
-  const request: KnockRequest = { method: 'port-sequence', basePort, command, identity };
+  const request: KnockRequest = { method: 'port-sequence', basePort, spelling, command, identity };
   return {
     place: host,
     purpose: `command ${command}`,
@@ -60,14 +63,14 @@ export function profileJob(
       hint: 'import it again with --host and --force',
     });
   }
-  const { method, basePort } = profile;
+  const { method, basePort, spelling } = profile;
   const identity = withAddress(profile.identity, options.address);
   const delivery = readDelivery(host, options);
   if (door.singleUse && delivery.wait !== undefined) throw wouldUseUp(profile, door, delivery.wait);
   return {
     place: profile.name,
     purpose: door.name,
-    options: { method, basePort, command: door.command, identity, ...delivery },
+    options: { method, basePort, spelling, command: door.command, identity, ...delivery },
     time: readTime(options.time),
   };
 }
@@ -82,6 +85,12 @@ function wouldUseUp(profile: Profile, door: NamedDoor, port: number): OperatorEr
   return new OperatorError('usage', `--wait would use up the one connection that "${door.name}" lets in`, {
     hint: `let it be joined to yours: portknock proxy ${profile.name} ${profile.host ?? 'HOST'} ${port}`,
   });
+}
+
+function readSpelling(text = 'ordered'): Spelling {
+  const spelling = spellings.find(known => known === text);
+  if (spelling !== undefined) return spelling;
+  throw new OperatorError('usage', `--spelling expected "ordered" or "spread", got "${text}"`);
 }
 
 function readIdentity(options: ClientOptions): SealedIdentity | ClassicIdentity {

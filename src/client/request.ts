@@ -1,14 +1,16 @@
 /** What a knock is asked for, and the checks on it: a caller's mistake never becomes a packet. */
 import { requireInteger } from '../methods/port-sequence/sealed.js';
-import { requireBasePort } from '../methods/port-sequence/spelling.js';
+import { requireBasePort, type Spelling, spellings } from '../methods/port-sequence/spelling.js';
 import { type ClassicIdentity, isAddressChoice, isClassic, type SealedIdentity } from '../system/profile.js';
 import type { Family } from './result.js';
 
 /** A knock as an encrypted sequence of ports (PROTOCOL.md section 1). */
 export interface PortSequenceRequest {
   readonly method: 'port-sequence';
-  /** First port of the server's window, 1 to 65280. */
+  /** First port of the server's window, 1 to 65280; 61440 where it is spread. */
   readonly basePort: number;
+  /** `ordered`, 16 SYNs in order (the default), or `spread`, 32 SYNs of which any 19 do: as the server wants it. */
+  readonly spelling?: Spelling | undefined;
   /** The command of the door, 0 to 255; for a classic identity 0 to 4294967295. */
   readonly command: number;
   /** Who knocks. A classic one can be replayed by anyone who sees the knock. */
@@ -59,11 +61,14 @@ export function requireKnockOptions(options: KnockOptions): void {
   requireRequest(options);
 }
 
-function requireRequest({ method, basePort, command, identity }: KnockRequest): void {
+function requireRequest({ method, basePort, spelling = 'ordered', command, identity }: KnockRequest): void {
   if (method !== 'port-sequence') {
     throw new TypeError(`"method" expected "port-sequence", got ${JSON.stringify(method)}`);
   }
-  requireBasePort(basePort);
+  if (!spellings.includes(spelling)) {
+    throw new RangeError(`"spelling" expected "ordered" or "spread", got ${JSON.stringify(spelling)}`);
+  }
+  requireBasePort(spelling, basePort);
   if (typeof identity !== 'object' || identity === null) {
     throw new TypeError('"identity" expected an object with keys or a passphrase');
   }

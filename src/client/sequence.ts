@@ -52,9 +52,9 @@ async function boundLocal(target: Target, warn: Warn): Promise<string> {
  * @throws KnockError `clock`
  */
 export function composePorts(request: KnockRequest, bound: string | undefined, time: number): number[] {
-  const { basePort, command: commandId, identity } = request;
+  const { basePort, spelling = 'ordered', command: commandId, identity } = request;
   if (isClassic(identity)) {
-    return composeClassic({ passphrase: identity.classicPassphrase, commandId, basePort });
+    return composeClassic({ passphrase: identity.classicPassphrase, commandId, basePort, spelling });
   }
   if (time < sealedEpoch || time > lastSealedTime) {
     const date = new Date(time).toISOString().slice(0, 10);
@@ -64,5 +64,5 @@ export function composePorts(request: KnockRequest, bound: string | undefined, t
   }
   const address = bound === undefined ? zeroAddress : (parseAddress(bound) ?? zeroAddress);
   const { siteKey, key, clientId } = identity;
-  return composeSealed({ siteKey, key, clientId, commandId, time, basePort, address });
+  return composeSealed({ siteKey, key, clientId, commandId, time, basePort, address, spelling });
 }

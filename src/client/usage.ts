@@ -35,6 +35,7 @@ usage: portknock PROFILE [DOOR] [options]
   --site-key-file FILE            the server's key, 64 hexadecimal digits
   --key-file FILE                 the client's key, 64 hexadecimal digits
   --classic-passphrase-file FILE  instead of all three: knocks that can be replayed
+  -s, --spelling spread           32 SYNs, of which any 19 do; as the server wants it (ordered)
 
 In an ssh configuration: ProxyCommand portknock proxy PROFILE %h %p
 Exit status: 0 done, 1 failed, 2 wrong use, 3 did not open in time. More: man portknock

@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { SystemError } from '../net/libc.js';
-import { nflogHint, openNflog, setNflogBusy } from '../net/nflog.js';
+import { nflogHint, openNflog, setNflogGathered } from '../net/nflog.js';
 import { errorCode, OperatorError } from '../system/error.js';
 import type { Capture, Config } from './config.js';
 
@@ -15,7 +15,7 @@ export interface CaptureSource {
   /** The descriptor of an open NFLOG group. */
   readonly nflog: number | undefined;
   /** Tunes it to a flood or to quiet. */
-  setBusy(busy: boolean): void;
+  setGathered(packets: number): void;
   close(): void;
 }
 
@@ -24,7 +24,7 @@ export function openCapture(config: Config): CaptureSource {
   const { capture } = config;
   if (capture.from === 'nflog') return openGroup(capture.group);
   if (capture.from === 'stdin')
-    return { input: 'inherit', nflog: undefined, setBusy: () => {}, close: () => {} };
+    return { input: 'inherit', nflog: undefined, setGathered: () => {}, close: () => {} };
   return openPath(capture.path, config);
 }
 
@@ -39,7 +39,7 @@ function openGroup(group: number): CaptureSource {
     return {
       input: 'ignore',
       nflog,
-      setBusy: busy => setNflogBusy(nflog, group, busy),
+      setGathered: packets => setNflogGathered(nflog, group, packets),
       close: () => closeSync(nflog),
     };
   } catch (error) {
@@ -51,7 +51,7 @@ function openGroup(group: number): CaptureSource {
 }
 
 function openPath(path: string, config: Config): CaptureSource {
-  const nothing = { nflog: undefined, setBusy: () => {} };
+  const nothing = { nflog: undefined, setGathered: () => {} };
   try {
     // For writing too: so a FIFO has no end when its writers go away, and no wait before they come.
     const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);

@@ -1,7 +1,7 @@
 /** `portknockd check`: what a configuration comes to, for the person who wrote it. */
-import { orderedWindow } from '../methods/port-sequence/spelling.js';
+import { windowLength } from '../methods/port-sequence/spelling.js';
 import { formatDuration } from '../system/duration.js';
-import type { ClientSettings, Config, Door } from './config.js';
+import type { ClientSettings, Config, Door, PortSequenceSettings } from './config.js';
 import { findAccount } from './privileges.js';
 import { formatService } from './schema.js';
 import { guardedServices } from './table.js';
@@ -13,17 +13,20 @@ export interface Checked {
 
 export function check(config: Config): Checked {
   const { doors, clients, portSequence, alwaysAllow } = config;
-  const window =
-    portSequence && `tcp/${portSequence.basePort} to ${portSequence.basePort + orderedWindow - 1}`;
   const lines = [
     `${config.file}: sound`,
     `guarded         ${guardedServices(config).join(', ') || 'no service'}`,
-    `window          ${window ?? 'none: there is no [port_sequence]'}`,
+    `window          ${portSequence ? describeWindow(portSequence) : 'none: there is no [port_sequence]'}`,
     `always allowed  ${alwaysAllow.map(({ text }) => text).join(', ') || 'nobody: only a knock opens'}`,
     ...doors.map(door => `door            ${describeDoor(door)}`),
     ...clients.map(client => `client          ${describeClient(client)}`),
   ];
   return { text: `${lines.join('\n')}\n`, warnings: [...config.warnings, ...surroundings(config)] };
+}
+
+function describeWindow({ basePort, spelling }: PortSequenceSettings): string {
+  const needed = spelling === 'spread' ? 'any 19 of 32 SYNs' : '16 SYNs in order';
+  return `tcp/${basePort} to ${basePort + windowLength[spelling] - 1}, a knock is ${needed} (spelling = "${spelling}")`;
 }
 
 function describeDoor(door: Door): string {

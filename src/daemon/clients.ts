@@ -87,7 +87,7 @@ function freeId(config: Config): number {
 }
 
 function profileOf(config: Config, client: SealedClientSettings, host: string | undefined): Profile {
-  const { basePort, siteKey } = config.portSequence!;
+  const { basePort, spelling, siteKey } = config.portSequence!;
   const doors = config.doors
     .filter(({ name }) => client.doors.includes(name))
     .map((door): [string, ProfileDoor] => [
@@ -101,6 +101,7 @@ function profileOf(config: Config, client: SealedClientSettings, host: string | 
     host,
     method: 'port-sequence',
     basePort,
+    spelling,
     identity: {
       clientId: client.id,
       siteKey: siteKey!,

@@ -4,6 +4,7 @@
  * It says nothing of files, lines or spelling: daemon/settings.ts reads those and makes this.
  */
 import type { Reason } from '../methods/knock.js';
+import type { Spelling } from '../methods/port-sequence/spelling.js';
 
 /** A service that a door opens. */
 export interface Service {
@@ -72,6 +73,7 @@ export type Capture =
   | { readonly from: 'path'; readonly path: string };
 
 export interface PortSequenceSettings {
+  readonly spelling: Spelling;
   readonly basePort: number;
   readonly skewMs: number;
   /** Undefined where only classic clients knock. */

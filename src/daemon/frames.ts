@@ -9,12 +9,22 @@ import { namePattern } from './schema.js';
 export const frameLength = 96;
 
 /** The kinds of frames; a frame holds the place of its kind in this list. */
-const kinds = ['ready', 'alive', 'open', 'refused', 'noise', 'busy', 'counter', 'counted', 'ended'] as const;
+const kinds = [
+  'ready',
+  'alive',
+  'open',
+  'refused',
+  'noise',
+  'gather',
+  'counter',
+  'counted',
+  'ended',
+] as const;
 export type FrameKind = (typeof kinds)[number];
 
 export interface Frame {
   readonly kind: FrameKind;
-  /** 0 to 255: which reason, which counter, busy or not. */
+  /** 0 to 255: which reason, which counter. */
   readonly code: number;
   /** 48 bits with sign: how far a clock is behind, in milliseconds. */
   readonly detail: number;

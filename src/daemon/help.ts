@@ -11,6 +11,8 @@ Keeps services out of everybody's sight, and lets in who knocks.
     --door NAME=SERVICE[,…]    such as ssh=tcp/22 (the default)
     --directory DIR            where (/etc/portknock)
     --base-port PORT           first port of the window (one by chance)
+    --spelling ordered         knocks of 16 SYNs in order, in 256 ports (spread: any
+                               19 of 32 SYNs, in 4096 ports)
     --user USER                whom the listener runs as (portknock)
     --always-allow NETWORK     who needs no knock; also added: the address that
                                you are connected from, but for

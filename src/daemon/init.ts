@@ -3,7 +3,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeKey, keyLength } from '../crypto/key.js';
-import { highestBasePort, orderedOffset } from '../methods/port-sequence/spelling.js';
+import { highestBasePort, offsetIn, type Spelling, windowLength } from '../methods/port-sequence/spelling.js';
 import { parseNetwork } from '../net/address.js';
 import { errorCode, OperatorError } from '../system/error.js';
 import { createFile } from './files.js';
@@ -12,7 +12,7 @@ import { readConfig } from './settings.js';
 
 /** Where a window is chosen by chance: above what is registered, below what Linux gives to clients. */
 const lowestRandomBase = 10_000;
-const highestRandomBase = 32_767 - 255;
+const highestRandomPort = 32_767;
 
 export interface InitRequest {
   readonly directory: string;
@@ -20,6 +20,7 @@ export interface InitRequest {
   readonly doors: readonly string[];
   readonly user: string;
   readonly basePort: number | undefined;
+  readonly spelling: Spelling;
   /** Networks in text. */
   readonly alwaysAllow: readonly string[];
 }
@@ -53,21 +54,27 @@ export function init(request: InitRequest): string {
   return file;
 }
 
-function configurationText({ doors, user, basePort, alwaysAllow }: InitRequest): string {
+function configurationText({ doors, user, basePort, spelling, alwaysAllow }: InitRequest): string {
   const networks = alwaysAllow.map(text => {
     const network = parseNetwork(text);
     if (network !== undefined) return JSON.stringify(network.text);
     throw new OperatorError('usage', `--always-allow expected an address or a network, got "${text}"`);
   });
-  const base = basePort ?? randomBase(doors);
-  if (base > highestBasePort)
-    throw new OperatorError('usage', `--base-port expected 1 to ${highestBasePort}, got ${base}`);
+  const base = basePort ?? randomBase(doors, spelling);
+  const most = highestBasePort[spelling];
+  if (base > most) {
+    throw new OperatorError('usage', `--base-port expected 1 to ${most}, got ${base}`, {
+      hint: `the window of the ${spelling} spelling has ${windowLength[spelling]} ports`,
+    });
+  }
   return `# portknockd's configuration; portknockd.8 explains every key.
 # Try a change with: portknockd check
 
 user = "${user}"
 
 [port_sequence]
+# A knock is ${spelling === 'spread' ? 'any 19 of 32 SYNs, in any order' : '16 SYNs in order'}; every client's profile says the same.
+spelling = "${spelling}"
 base_port = ${base}
 site_key_file = "site.key"
 
@@ -80,12 +87,16 @@ ${doors.map(doorText).join('')}
 }
 
 /** A window by chance, clear of the services that it is to open. */
-function randomBase(doors: readonly string[]): number {
-  const services = doors.flatMap(door => door.split(/[=,]/)).map(parseService);
-  for (;;) {
-    const base = randomInt(lowestRandomBase, highestRandomBase + 1);
-    if (services.every(service => orderedOffset(service?.port ?? 0, base) < 0)) return base;
-  }
+function randomBase(doors: readonly string[], spelling: Spelling): number {
+  const ports = doors.flatMap(door => door.split(/[=,]/)).map(service => parseService(service)?.port ?? 0);
+  const last = highestRandomPort - windowLength[spelling] + 1;
+  const bases = Array.from({ length: last - lowestRandomBase + 1 }, (_, index) => lowestRandomBase + index);
+  const free = bases.filter(base => ports.every(port => offsetIn(spelling, port, base) < 0));
+  if (free.length > 0) return free[randomInt(free.length)]!;
+  const message = `the services leave no ${windowLength[spelling]} ports in a row between ${lowestRandomBase} and ${highestRandomPort}`;
+  throw new OperatorError('usage', message, {
+    hint: 'choose a window with --base-port, or --spelling ordered',
+  });
 }
 
 function doorText(text: string, index: number): string {

@@ -10,7 +10,7 @@ import { Socket } from 'node:net';
 import { reasons, type Verdict } from '../methods/knock.js';
 import { PortSequence, type Site } from '../methods/port-sequence/recognise.js';
 import { seal } from '../methods/port-sequence/sealed.js';
-import { spellOrdered } from '../methods/port-sequence/spelling.js';
+import { spell } from '../methods/port-sequence/spelling.js';
 import { HitLines } from '../net/lines.js';
 import { readNflog } from '../net/nflog.js';
 import { decodePacket, fillFromHit, newPacket, type Packet } from '../net/packet.js';
@@ -50,7 +50,7 @@ class Listener {
   readonly #frame = Buffer.alloc(frameLength);
   readonly #ledger = new Ledger(ledgerDescriptor);
   readonly #quota = new Quota(refusalQuota, summaryMs);
-  readonly #load = new Load(busy => this.#tell(encodeFrame('busy', { code: busy ? 1 : 0 })));
+  readonly #load = new Load(value => this.#tell(encodeFrame('gather', { value })));
   #method: PortSequence | undefined;
   /** Whether the configuration has a method now. */
   #recognises = false;
@@ -101,9 +101,11 @@ class Listener {
 
   #readNflog(): void {
     readNflog(nflogDescriptor, {
-      packet: bytes => {
+      begin: () => {
         this.#packet.at = Date.now();
-        if (decodePacket(bytes, this.#packet)) this.#take();
+      },
+      packet: (datagram, start, end) => {
+        if (decodePacket(datagram, this.#packet, start, end)) this.#take();
       },
       lost: count => {
         this.#counters.lost += count;
@@ -202,14 +204,15 @@ function rehearse(site: Site): void {
     revoked: false,
   };
   const clients = new Map([[0, client]]);
+  const { cipher, spelling } = site;
   const rehearsed = { ...site, basePort: 1, doors, clients };
-  const method = new PortSequence(rehearsed, id => ledger.lastAccepted(id), 2, randomBytes(36));
+  const method = new PortSequence(rehearsed, id => ledger.lastAccepted(id), 8, randomBytes(36));
   const packet = newPacket();
   const source = new Uint8Array(16).fill(1);
   const now = Date.now();
   for (let time = now; time < now + rehearsals; time++) {
-    const block = seal(site.cipher, key, { clientId: 0, commandId: 0, time, basePort: 1, address: source });
-    for (const port of spellOrdered(block, 1)) {
+    const block = seal(cipher, key, { clientId: 0, commandId: 0, time, basePort: 1, address: source });
+    for (const port of spell(spelling, block, 1)) {
       fillFromHit(packet, source, port, time);
       const verdict = method.recognise(packet);
       if (verdict?.outcome === 'knock') admit(verdict, ledger);

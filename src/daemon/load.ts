@@ -1,20 +1,26 @@
 /**
- * When to have the kernel gather packets: one by one while it is quiet, for the shortest way from knock to door; in
- * batches while it is busy, when reading costs a fifth. No timer runs while it is quiet.
+ * How many packets the kernel is to gather before it hands them over: one by one while it is quiet, for the shortest way
+ * from knock to door; more at once the more there are, when reading costs a fifth. No timer runs while it is quiet.
  */
 
 const windowMs = 100;
-/** Packets in one window: above the first it becomes busy, below the second quiet again. */
-const busyAbove = 200;
-const quietBelow = 100;
+
+/** Packets gathered, and how many in one window make it so: above the first, and until they are fewer than the second. */
+const levels = [
+  { gathered: 1, above: 0, below: 0 },
+  { gathered: 64, above: 200, below: 100 },
+  { gathered: 256, above: 5000, below: 2500 },
+] as const;
 
 export class Load {
-  readonly #changed: (busy: boolean) => void;
+  readonly #changed: (gathered: number) => void;
   #windowStart = 0;
   #count = 0;
+  #level = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(changed: (busy: boolean) => void) {
+  /** @param changed told how many packets are to be gathered from now on, 1 to 256 */
+  constructor(changed: (gathered: number) => void) {
     this.#changed = changed;
   }
 
@@ -26,19 +32,26 @@ export class Load {
       this.#windowStart = now;
       this.#count = packets;
     }
-    if (this.#count > busyAbove) this.#becomeBusy();
+    if (this.#count <= levels[1].above) return;
+    this.#change(1);
+    this.#timer = setInterval(() => this.#look(), windowMs);
   }
 
-  #becomeBusy(): void {
-    this.#changed(true);
+  /** At the end of a window. */
+  #look(): void {
+    let level = this.#level;
+    while (level > 0 && this.#count < levels[level]!.below) level--;
+    while (level < levels.length - 1 && this.#count > levels[level + 1]!.above) level++;
+    if (level === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+    if (level !== this.#level) this.#change(level);
     this.#count = 0;
-    this.#timer = setInterval(() => {
-      if (this.#count < quietBelow) {
-        clearInterval(this.#timer);
-        this.#timer = undefined;
-        this.#changed(false);
-      }
-      this.#count = 0;
-    }, windowMs);
+  }
+
+  #change(level: number): void {
+    this.#level = level;
+    this.#changed(levels[level]!.gathered);
   }
 }

@@ -4,6 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import { closestMatch } from 'leven';
+import { type Spelling, spellings } from '../methods/port-sequence/spelling.js';
 import { integerArgument, type OptionTable, readCommandLine } from '../system/command-line.js';
 import { OperatorError, report } from '../system/error.js';
 import { check } from './check.js';
@@ -35,6 +36,7 @@ const options = {
   door: { kind: 'texts' },
   user: { kind: 'text' },
   basePort: { kind: 'text' },
+  spelling: { kind: 'text' },
   alwaysAllow: { kind: 'texts' },
   withoutMyAddress: { kind: 'flag' },
   host: { kind: 'text' },
@@ -52,7 +54,10 @@ const commands: Readonly<
 > = {
   run: { takes: ['capture', 'log'], run: runDaemon },
   check: { takes: [], run: runCheck },
-  init: { takes: ['directory', 'door', 'user', 'basePort', 'alwaysAllow', 'withoutMyAddress'], run: runInit },
+  init: {
+    takes: ['directory', 'door', 'user', 'basePort', 'spelling', 'alwaysAllow', 'withoutMyAddress'],
+    run: runInit,
+  },
   client: { takes: ['door', 'host', 'address'], run: runClient },
   status: { takes: ['json'], run: runStatus },
   open: { takes: [], run: (args, given) => runDoor('open', args, given) },
@@ -148,7 +153,8 @@ function runInit(args: readonly string[], given: Given): void {
     doors: given.door.length === 0 ? ['ssh=tcp/22'] : given.door,
     user: given.user ?? defaultUser,
     basePort:
-      given.basePort === undefined ? undefined : integerArgument('--base-port', given.basePort, 1, 65280),
+      given.basePort === undefined ? undefined : integerArgument('--base-port', given.basePort, 1, 65535),
+    spelling: readSpelling(given.spelling),
     alwaysAllow: [...given.alwaysAllow, ...(mine === undefined ? [] : [mine])],
   });
   const option = file === defaultConfigFile ? '' : ` --config ${file}`;
@@ -163,6 +169,12 @@ function runInit(args: readonly string[], given: Given): void {
   const allowed =
     mine === undefined ? '' : `${mine}, from where you are connected, needs no knock (guard.always_allow)\n`;
   print(`wrote ${file}\n${allowed}next:\n${steps.map(step => `  ${step}\n`).join('')}`);
+}
+
+function readSpelling(text = 'spread'): Spelling {
+  const spelling = spellings.find(known => known === text);
+  if (spelling !== undefined) return spelling;
+  throw new OperatorError('usage', `--spelling expected "spread" or "ordered", got "${text}"`);
 }
 
 async function runClient(args: readonly string[], given: Given): Promise<void> {

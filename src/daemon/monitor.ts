@@ -110,7 +110,7 @@ export class Monitor {
   #take(frame: Frame): void {
     if (frame.kind === 'open') this.#opening = bothSettle(this.#opening, this.#open(frame));
     else if (frame.kind === 'refused') this.#noteRefusal(frame);
-    else if (frame.kind === 'busy') this.#capture.setBusy(frame.code === 1);
+    else if (frame.kind === 'gather') this.#capture.setGathered(frame.value);
     else if (frame.kind === 'ended') void this.#opening.then(() => this.stop(this.#captureEnded()));
     else if (frame.kind === 'noise') {
       const text = `${frame.value} blocks of SYNs in the window were no knock, the last from ${formatAddress(frame.source)}`;

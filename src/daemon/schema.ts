@@ -3,6 +3,7 @@
  * and what was found. What one key has to do with another is settings.ts's too.
  */
 import * as v from 'valibot';
+import { highestBasePort, spellings } from '../methods/port-sequence/spelling.js';
 import { parseNetwork } from '../net/address.js';
 import { tcp, udp } from '../net/packet.js';
 import { formatDuration, parseDuration } from '../system/duration.js';
@@ -70,6 +71,8 @@ const service = leaf('a service such as "tcp/22" or "udp/51820"', input =>
   typeof input === 'string' ? parseService(input) : undefined,
 );
 
+const spelling = leaf('"spread" or "ordered"', input => spellings.find(known => known === input));
+
 const network = leaf('an address or a network such as "192.0.2.0/24" or "2001:db8::/32"', input =>
   typeof input === 'string' ? parseNetwork(input) : undefined,
 );
@@ -103,7 +106,9 @@ export const tables = {
     group: v.optional(integer(0, 65535), 5),
   }),
   port_sequence: v.object({
-    base_port: integer(1, 65280),
+    // What it may be at most depends on the spelling: daemon/settings.ts.
+    base_port: integer(1, highestBasePort.ordered),
+    spelling: v.optional(spelling, 'ordered'),
     site_key_file: v.optional(path),
     skew: v.optional(duration(second, hour), '60s'),
   }),

@@ -4,7 +4,7 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { closestMatch } from 'leven';
-import { orderedWindow } from '../methods/port-sequence/spelling.js';
+import { highestBasePort, windowLength } from '../methods/port-sequence/spelling.js';
 import { tcp } from '../net/packet.js';
 import { errorCode, OperatorError, OperatorErrors } from '../system/error.js';
 import { readKeyFile, readPassphraseFile } from '../system/secret.js';
@@ -52,7 +52,7 @@ class Reader extends TableReader {
     const doors = this.#doors();
     const clients = this.#clients(doors);
     const portSequence = sequence && this.#portSequence(sequence, clients);
-    this.#checkTogether(sequence?.base_port, doors, clients);
+    this.#checkTogether(sequence, doors, clients);
     if (top === undefined || capture === undefined || guard === undefined || this.mistakes.length > 0) {
       throw new OperatorErrors(this.mistakes.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)));
     }
@@ -83,7 +83,8 @@ class Reader extends TableReader {
     table: Table<'port_sequence'>,
     clients: readonly { readonly client: ClientSettings }[],
   ): PortSequenceSettings | undefined {
-    const { base_port: basePort, site_key_file: file, skew: skewMs } = table;
+    const { spelling, base_port: basePort, site_key_file: file, skew: skewMs } = table;
+    this.#requireWindowFits(table, clients);
     if (file === undefined) {
       if (clients.some(({ client }) => client.kind === 'sealed')) {
         this.mistake(
@@ -92,11 +93,28 @@ class Reader extends TableReader {
           'make a key with: portknockd init',
         );
       }
-      return { basePort, skewMs, siteKey: undefined };
+      return { spelling, basePort, skewMs, siteKey: undefined };
     }
     const place = this.place(['port_sequence', 'site_key_file']);
     const siteKey = this.attempt(() => readKeyFile(this.#path(file), place));
-    return siteKey && { basePort, skewMs, siteKey };
+    return siteKey && { spelling, basePort, skewMs, siteKey };
+  }
+
+  #requireWindowFits(
+    { spelling, base_port: basePort }: Table<'port_sequence'>,
+    clients: readonly { readonly client: ClientSettings }[],
+  ): void {
+    const most = highestBasePort[spelling];
+    if (basePort > most) {
+      const message = `port_sequence.base_port: expected an integer from 1 to ${most}, got ${basePort}`;
+      const hint = `spelling = "${spelling}" has a window of ${windowLength[spelling]} ports`;
+      this.mistake(['port_sequence', 'base_port'], message, hint);
+    }
+    const classic = clients.find(({ client }) => client.kind === 'classic')?.client.name;
+    if (spelling !== 'spread' || classic === undefined) return;
+    this.#warnings.push(
+      `client "${classic}" knocks with classic blocks: with spelling = "spread" it needs portknock --spelling spread, and other programs are not heard`,
+    );
   }
 
   #doors(): { door: Door; path: Path }[] {
@@ -195,7 +213,7 @@ class Reader extends TableReader {
 
   /** What no table can be wrong in alone. */
   #checkTogether(
-    basePort: number | undefined,
+    window: Table<'port_sequence'> | undefined,
     doors: readonly { readonly door: Door; readonly path: Path }[],
     clients: readonly unknown[],
   ): void {
@@ -206,7 +224,7 @@ class Reader extends TableReader {
     if (clients.length > 0 && this.document.value['port_sequence'] === undefined) {
       this.mistake(['client'], 'clients need a section [port_sequence] with "base_port" and "site_key_file"');
     }
-    for (const { door, path } of doors) this.#checkWindow(basePort, door, path);
+    for (const { door, path } of doors) this.#checkWindow(window, door, path);
   }
 
   #requireUnique(name: 'door' | 'client', key: string): void {
@@ -222,9 +240,10 @@ class Reader extends TableReader {
     }
   }
 
-  #checkWindow(basePort: number | undefined, door: Door, path: Path): void {
-    if (basePort === undefined || door.kind !== 'services') return;
-    const last = basePort + orderedWindow - 1;
+  #checkWindow(window: Table<'port_sequence'> | undefined, door: Door, path: Path): void {
+    if (window === undefined || door.kind !== 'services') return;
+    const { base_port: basePort, spelling } = window;
+    const last = basePort + windowLength[spelling] - 1;
     const inside = door.services.find(
       ({ protocol, port }) => protocol === tcp && port >= basePort && port <= last,
     );

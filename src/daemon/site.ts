@@ -6,6 +6,7 @@
 import { classicCipher } from '../methods/port-sequence/classic.js';
 import type { ClassicClient, SealedClient, Site } from '../methods/port-sequence/recognise.js';
 import { blockCipher, tagKey } from '../methods/port-sequence/sealed.js';
+import type { Spelling } from '../methods/port-sequence/spelling.js';
 import type { ClientSettings, Config } from './config.js';
 
 interface AnySiteClient {
@@ -16,6 +17,7 @@ interface AnySiteClient {
 
 /** Keys are in hexadecimal. */
 export interface SiteSettings {
+  readonly spelling: Spelling;
   readonly basePort: number;
   readonly skewMs: number;
   readonly siteKey: string | undefined;
@@ -31,9 +33,10 @@ export interface SiteSettings {
 /** Undefined where no port sequence is configured. */
 export function siteSettings(config: Config): SiteSettings | undefined {
   if (config.portSequence === undefined) return undefined;
-  const { basePort, skewMs, siteKey } = config.portSequence;
+  const { spelling, basePort, skewMs, siteKey } = config.portSequence;
   const named = ({ name, doors, revoked }: ClientSettings) => ({ name, doors, revoked });
   return {
+    spelling,
     basePort,
     skewMs,
     siteKey: siteKey && hex(siteKey),
@@ -65,6 +68,7 @@ export function buildSite(settings: SiteSettings): Site {
     }),
   );
   return {
+    spelling: settings.spelling,
     basePort: settings.basePort,
     skewMs: settings.skewMs,
     cipher: settings.siteKey === undefined ? undefined : blockCipher(bytes(settings.siteKey)),

@@ -3,8 +3,8 @@
  *
  * Loaded again over itself it swaps all rules at once and leaves the sets of openings as they are.
  */
-import { orderedWindow } from '../methods/port-sequence/spelling.js';
-import type { Config } from './config.js';
+import { windowLength } from '../methods/port-sequence/spelling.js';
+import type { Config, PortSequenceSettings } from './config.js';
 import { formatService } from './schema.js';
 
 export const tableName = 'portknock';
@@ -19,11 +19,11 @@ export const openingSets = {
 export const liveSets = { ipv4: 'live4', ipv6: 'live6' } as const;
 
 /**
- * One source in a second, and at once, before the kernel keeps it away from the daemon: a knock is 16 SYNs, and many
- * clients may share one address behind a NAT.
+ * One source in a second, and at once, before the kernel keeps it away from the daemon. Many clients may share one address
+ * behind a NAT; and whoever sends more in a client's name shuts that client out, so it must be a lot: DESIGN.md section 5.
  */
-const noisyRate = 256;
-const noisyBurst = 1024;
+const noisyRate = 4096;
+const noisyBurst = 4096;
 /** Elements in the set of noisy sources; when it is full, newcomers pass unlimited. */
 const noisySize = 65535;
 
@@ -34,7 +34,7 @@ const snapLength = 256;
 const toUs = 'fib daddr type { local, broadcast, anycast, multicast }';
 
 export function tableText(config: Config): string {
-  const window = config.portSequence && portRange(config.portSequence.basePort);
+  const window = config.portSequence && portRange(config.portSequence);
   return `table inet ${tableName}
 flush table inet ${tableName}
 table inet ${tableName} {
@@ -108,8 +108,8 @@ export function guardedServices(config: Config): string[] {
   return [...new Set(services.map(formatService))].sort();
 }
 
-function portRange(basePort: number): string {
-  return `${basePort}-${basePort + orderedWindow - 1}`;
+function portRange({ basePort, spelling }: PortSequenceSettings): string {
+  return `${basePort}-${basePort + windowLength[spelling] - 1}`;
 }
 
 function openingSet(name: string, address: string, flags: string): string {

@@ -1,13 +1,16 @@
 /**
- * Which slot of a method's fixed-size tables belongs to a source address; the source heard longest ago goes first.
+ * Which slot of a method's fixed-size tables belongs to a source address.
  *
- * The work for a packet is the same whatever is in the table: one hash, a chain of expected length one, four links.
- * DESIGN.md section 5 has the arithmetic of its size against floods.
+ * A table of buckets of 8 places. A hash that nobody outside can compute says which bucket; within it, a new source takes
+ * the place of the one heard longest ago. The work for a packet is the same whatever is in the table, and it touches few
+ * lines of the processor's cache: under a flood that is most of what a packet costs. DESIGN.md section 5 has the
+ * arithmetic of its size.
  */
 
-const none = -1;
+const ways = 8;
 /** A Mersenne prime: sums of nine products of 31 and 16 bits stay exact in a double. */
 const prime = 0x7fffffff;
+const primeInverse = 1 / 2 ** 31;
 
 export class Sources {
   readonly capacity: number;
@@ -17,21 +20,21 @@ export class Sources {
   isNew = false;
 
   readonly #factors: Float64Array;
+  /** By slot: the hash of its source, at least 1; 0 where it is free. */
+  readonly #hashes: Uint32Array;
+  /** By slot: the packet that it was heard with last. */
+  readonly #heard: Uint32Array;
   readonly #addresses: Uint32Array;
-  readonly #chains: Int32Array;
-  readonly #nextInChain: Int32Array;
-  readonly #newer: Int32Array;
-  readonly #older: Int32Array;
-  #newest = none;
-  #oldest = none;
+  readonly #bucketMask: number;
+  #packets = 0;
 
   /**
-   * @param capacity slots, a power of two
-   * @param seed 36 random bytes: without them a stranger could choose addresses that share one chain
+   * @param capacity slots, a power of two from 8 on
+   * @param seed 36 random bytes: without them a stranger could choose addresses that share one bucket
    */
   constructor(capacity: number, seed: Uint8Array) {
-    if (!Number.isInteger(capacity) || capacity < 2 || (capacity & (capacity - 1)) !== 0) {
-      throw new RangeError(`"capacity" expected a power of two, got ${capacity}`);
+    if (!Number.isInteger(capacity) || capacity < ways || (capacity & (capacity - 1)) !== 0) {
+      throw new RangeError(`"capacity" expected a power of two from ${ways} on, got ${capacity}`);
     }
     if (seed.length !== 36) throw new RangeError(`"seed" expected 36 bytes, got ${seed.length}`);
     this.capacity = capacity;
@@ -40,41 +43,44 @@ export class Sources {
       { length: 9 },
       (_, index) => 1 + (view.getUint32(index * 4) % (prime - 1)),
     );
+    this.#hashes = new Uint32Array(capacity);
+    this.#heard = new Uint32Array(capacity);
     this.#addresses = new Uint32Array(capacity * 4);
-    this.#chains = new Int32Array(capacity).fill(none);
-    this.#nextInChain = new Int32Array(capacity).fill(none);
-    this.#newer = new Int32Array(capacity).fill(none);
-    this.#older = new Int32Array(capacity).fill(none);
+    this.#bucketMask = capacity / ways - 1;
   }
 
-  /** The slot of a source (16 bytes), 0 to capacity − 1; a new source takes the place of the oldest. */
+  /** The slot of a source (16 bytes), 0 to capacity − 1. */
   slotOf(source: Uint8Array): number {
     const a = word(source, 0);
     const b = word(source, 4);
     const c = word(source, 8);
     const d = word(source, 12);
-    const chain = this.#chainOf(a, b, c, d);
-    for (let slot = this.#chains[chain]!; slot !== none; slot = this.#nextInChain[slot]!) {
-      if (this.#holds(slot, a, b, c, d)) {
+    const hash = this.#hashOf(a, b, c, d);
+    const first = (hash & this.#bucketMask) * ways;
+    const now = ++this.#packets >>> 0;
+    const hashes = this.#hashes;
+    for (let slot = first; slot < first + ways; slot++) {
+      if (hashes[slot] === hash && this.#holds(slot, a, b, c, d)) {
         this.isNew = false;
-        if (slot !== this.#newest) {
-          this.#unlink(slot);
-          this.#linkAsNewest(slot);
-        }
+        this.#heard[slot] = now;
         return slot;
       }
     }
-    const slot = this.count < this.capacity ? this.count++ : this.#takeOldest();
-    this.#store(slot, a, b, c, d);
-    this.#nextInChain[slot] = this.#chains[chain]!;
-    this.#chains[chain] = slot;
-    this.#linkAsNewest(slot);
+    const slot = this.#placeIn(first, now);
+    if (this.#hashes[slot] === 0) this.count++;
+    this.#hashes[slot] = hash;
+    this.#heard[slot] = now;
+    const at = slot * 4;
+    this.#addresses[at] = a;
+    this.#addresses[at + 1] = b;
+    this.#addresses[at + 2] = c;
+    this.#addresses[at + 3] = d;
     this.isNew = true;
     return slot;
   }
 
   /** Multilinear hashing over a prime field: two different sources collide with probability 1 / (2^31 − 1). */
-  #chainOf(a: number, b: number, c: number, d: number): number {
+  #hashOf(a: number, b: number, c: number, d: number): number {
     const f = this.#factors;
     const sum =
       f[0]! +
@@ -86,7 +92,9 @@ export class Sources {
       f[6]! * (c & 0xffff) +
       f[7]! * (d >>> 16) +
       f[8]! * (d & 0xffff);
-    return (sum % prime) & (this.capacity - 1);
+    // 2^31 is 1 modulo the prime. Less than the prime is not needed: equal sums stay equal.
+    const high = Math.floor(sum * primeInverse);
+    return 1 + high + (sum - high * 2 ** 31);
   }
 
   #holds(slot: number, a: number, b: number, c: number, d: number): boolean {
@@ -95,46 +103,22 @@ export class Sources {
     return words[at + 3] === d && words[at + 2] === c && words[at + 1] === b && words[at] === a;
   }
 
-  #store(slot: number, a: number, b: number, c: number, d: number): void {
-    const at = slot * 4;
-    const words = this.#addresses;
-    words[at] = a;
-    words[at + 1] = b;
-    words[at + 2] = c;
-    words[at + 3] = d;
-  }
-
-  #takeOldest(): number {
-    const slot = this.#oldest;
-    this.#unlink(slot);
-    const at = slot * 4;
-    const words = this.#addresses;
-    const chain = this.#chainOf(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
-    let before = this.#chains[chain]!;
-    if (before === slot) {
-      this.#chains[chain] = this.#nextInChain[slot]!;
-    } else {
-      while (this.#nextInChain[before] !== slot) before = this.#nextInChain[before]!;
-      this.#nextInChain[before] = this.#nextInChain[slot]!;
+  /** A free place of a bucket, or that of the source heard longest ago. */
+  #placeIn(first: number, now: number): number {
+    const hashes = this.#hashes;
+    const heard = this.#heard;
+    let oldest = first;
+    let age = -1;
+    for (let slot = first; slot < first + ways; slot++) {
+      if (hashes[slot] === 0) return slot;
+      // The count of packets may have begun anew since.
+      const its = (now - heard[slot]!) >>> 0;
+      if (its > age) {
+        age = its;
+        oldest = slot;
+      }
     }
-    return slot;
-  }
-
-  #linkAsNewest(slot: number): void {
-    this.#older[slot] = this.#newest;
-    this.#newer[slot] = none;
-    if (this.#newest !== none) this.#newer[this.#newest] = slot;
-    this.#newest = slot;
-    if (this.#oldest === none) this.#oldest = slot;
-  }
-
-  #unlink(slot: number): void {
-    const newer = this.#newer[slot]!;
-    const older = this.#older[slot]!;
-    if (newer === none) this.#newest = older;
-    else this.#older[newer] = older;
-    if (older === none) this.#oldest = newer;
-    else this.#newer[older] = newer;
+    return oldest;
   }
 }
 

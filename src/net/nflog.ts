@@ -44,8 +44,8 @@ const snapLength = 256;
 /** One datagram's worth of packets in the kernel, so also the length of our buffer. */
 const batchLength = 65536;
 const receiveBufferLength = 16 << 20;
-/** Packets to a datagram while it is busy; a lone packet then waits for at most 10 ms. */
-const busyThreshold = 64;
+/** About as many as fit in a batch. */
+const mostGathered = 256;
 
 /**
  * Opens a group for reading, one packet a datagram.
@@ -85,9 +85,12 @@ export function nflogHint({ code }: SystemError): string {
     : 'the kernel needs nfnetlink_log (modprobe nfnetlink_log)';
 }
 
-/** Makes the kernel gather packets (busy), or hand over each at once. Needs CAP_NET_ADMIN, in this process too. */
-export function setNflogBusy(fd: number, group: number, busy: boolean): void {
-  configure(fd, group, netlinkRequest, be32(configThreshold, busy ? busyThreshold : 1));
+/**
+ * Makes the kernel gather packets to a datagram, 1 (each at once) to 256; where fewer come they wait for at most 10 ms.
+ * Needs CAP_NET_ADMIN, in this process too.
+ */
+export function setNflogGathered(fd: number, group: number, packets: number): void {
+  configure(fd, group, netlinkRequest, be32(configThreshold, Math.min(Math.max(packets, 1), mostGathered)));
 }
 
 function configure(fd: number, group: number, flags: number, setting: Buffer): void {
@@ -111,8 +114,10 @@ function requireAck(fd: number): void {
 
 /** What a reader of a group is told. */
 export interface NflogEvents {
-  /** The bytes of one IP packet, valid during the call. */
-  packet(bytes: Buffer): void;
+  /** A datagram has come, with packets in it. */
+  begin?(): void;
+  /** One IP packet, between two offsets of the datagram; valid during the call. */
+  packet(datagram: Buffer, start: number, end: number): void;
   /** So many packets did not reach us. */
   lost(count: number): void;
   /** A datagram with so many packets has been dealt with. */
@@ -145,10 +150,11 @@ export function readNflog(fd: number, events: NflogEvents): Socket {
       expected = (sequence + 1) >>> 0;
     }
     count++;
-    if (payloadEnd > 0) events.packet(buffer.subarray(payloadStart, payloadEnd));
+    if (payloadEnd > 0) events.packet(buffer, payloadStart, payloadEnd);
   };
   return readDescriptor(fd, buffer, datagram => {
     count = 0;
+    events.begin?.();
     eachMessage(datagram, message);
     events.batch(count);
   });

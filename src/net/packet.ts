@@ -67,26 +67,36 @@ export function fillFromHit(packet: Packet, source: Uint8Array, port: number, at
   packet.payload = nothing;
 }
 
-/** Fills `packet` from the bytes of an IP packet, `at` left alone; false where it is not TCP or UDP, or cut short. */
-export function decodePacket(bytes: Uint8Array, packet: Packet): boolean {
-  const version = (bytes[0] ?? 0) >> 4;
-  if (version === 4) return decodeIPv4(bytes, packet);
-  return version === 6 && decodeIPv6(bytes, packet);
+/**
+ * Fills `packet` from the bytes of an IP packet, `at` left alone; false where it is not TCP or UDP, or cut short.
+ * @param start where it begins in `bytes`, and `end` where it ends: no piece is cut out, which would cost more than all else
+ */
+export function decodePacket(
+  bytes: Uint8Array,
+  packet: Packet,
+  start = 0,
+  end: number = bytes.length,
+): boolean {
+  if (start >= end) return false;
+  const version = bytes[start]! >> 4;
+  if (version === 4) return decodeIPv4(bytes, start, end, packet);
+  return version === 6 && decodeIPv6(bytes, start, end, packet);
 }
 
-function decodeIPv4(bytes: Uint8Array, packet: Packet): boolean {
-  if (bytes.length < 20) return false;
-  const headerLength = (bytes[0]! & 0x0f) * 4;
-  const totalLength = u16(bytes, 2);
-  const fragmentOffset = u16(bytes, 6) & 0x1fff;
+function decodeIPv4(bytes: Uint8Array, start: number, end: number, packet: Packet): boolean {
+  if (end - start < 20) return false;
+  const headerLength = (bytes[start]! & 0x0f) * 4;
+  const totalLength = u16(bytes, start + 2);
+  const fragmentOffset = u16(bytes, start + 6) & 0x1fff;
   if (headerLength < 20 || totalLength < headerLength || fragmentOffset !== 0) return false;
-  mapIPv4(packet.source, bytes, 12);
-  mapIPv4(packet.destination, bytes, 16);
-  return decodeTransport(bytes, headerLength, bytes[9]!, totalLength, packet);
+  mapIPv4(packet.source, bytes, start + 12);
+  mapIPv4(packet.destination, bytes, start + 16);
+  const packetEnd = Math.min(start + totalLength, end);
+  return decodeTransport(bytes, start + headerLength, bytes[start + 9]!, packetEnd, packet);
 }
 
 function mapIPv4(address: Uint8Array, bytes: Uint8Array, at: number): void {
-  address.fill(0, 0, 10);
+  for (let i = 0; i < 10; i++) address[i] = 0;
   address[10] = 0xff;
   address[11] = 0xff;
   for (let i = 0; i < 4; i++) address[12 + i] = bytes[at + i]!;
@@ -101,12 +111,12 @@ const mobility = 135;
 /** No sender has use for more; a chain of them costs a step each. */
 const mostExtensions = 8;
 
-function decodeIPv6(bytes: Uint8Array, packet: Packet): boolean {
-  if (bytes.length < 40) return false;
-  let next = bytes[6]!;
-  let at = 40;
+function decodeIPv6(bytes: Uint8Array, start: number, end: number, packet: Packet): boolean {
+  if (end - start < 40) return false;
+  let next = bytes[start + 6]!;
+  let at = start + 40;
   for (let extensions = 0; isExtension(next); extensions++) {
-    if (extensions === mostExtensions || at + 8 > bytes.length) return false;
+    if (extensions === mostExtensions || at + 8 > end) return false;
     // RFC 8200 section 4.5: only a first fragment (offset 0) has the ports.
     if (next === fragment && (u16(bytes, at + 2) & 0xfff8) !== 0) return false;
     const length = extensionLength(next, bytes[at + 1]!);
@@ -114,10 +124,11 @@ function decodeIPv6(bytes: Uint8Array, packet: Packet): boolean {
     at += length;
   }
   for (let i = 0; i < addressLength; i++) {
-    packet.source[i] = bytes[8 + i]!;
-    packet.destination[i] = bytes[24 + i]!;
+    packet.source[i] = bytes[start + 8 + i]!;
+    packet.destination[i] = bytes[start + 24 + i]!;
   }
-  return decodeTransport(bytes, at, next, 40 + u16(bytes, 4), packet);
+  const packetEnd = Math.min(start + 40 + u16(bytes, start + 4), end);
+  return decodeTransport(bytes, at, next, packetEnd, packet);
 }
 
 function isExtension(header: number): boolean {
@@ -144,9 +155,8 @@ function decodeTransport(
   end: number,
   packet: Packet,
 ): boolean {
-  const captured = Math.min(end, bytes.length);
   const headerLength = protocol === tcp ? 20 : 8;
-  if ((protocol !== tcp && protocol !== udp) || at + headerLength > captured) return false;
+  if ((protocol !== tcp && protocol !== udp) || at + headerLength > end) return false;
   packet.protocol = protocol;
   packet.sourcePort = u16(bytes, at);
   packet.port = u16(bytes, at + 2);
@@ -159,7 +169,7 @@ function decodeTransport(
     payloadAt = at + (bytes[at + 12]! >> 4) * 4;
     if (payloadAt < at + 20) return false;
   }
-  packet.payload = payloadAt < captured ? bytes.subarray(payloadAt, captured) : nothing;
+  packet.payload = payloadAt < end ? bytes.subarray(payloadAt, end) : nothing;
   return true;
 }
 

@@ -1,10 +1,10 @@
 /**
- * SYNs without any privilege: a connection is begun, and given up in the next turn of the event loop.
+ * SYNs without any privilege: connections are begun, and given up in the next turn of the event loop.
  *
  * That sends one SYN each, in order: the kernel resolves nothing (the host is an address), and a socket destroyed while
  * it waits for its answer sends nothing and repeats nothing. Destroyed in the same turn, it would not have begun.
  */
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 
 /** How SYNs are sent. */
@@ -29,16 +29,31 @@ export async function sendSyns(
   ports: readonly number[],
   options: SynOptions,
 ): Promise<void> {
-  await eachPort(ports, options, async port => {
-    const socket = connect({ host: address, port, autoSelectFamily: false });
-    let failure: NodeJS.ErrnoException | undefined;
+  if (options.delayMs > 0) return eachPort(ports, options, port => sendTogether(address, [port]));
+  options.signal?.throwIfAborted();
+  await sendTogether(address, ports);
+  for (const _ of ports) options.onSyn?.();
+}
+
+/** Begins all of them in one turn: what is sent in between by somebody else is all that can come between them. */
+async function sendTogether(address: string, ports: readonly number[]): Promise<void> {
+  const attempts = ports.map(port => new Attempt(connect({ host: address, port, autoSelectFamily: false })));
+  await nextTurn();
+  for (const { socket } of attempts) socket.destroy();
+  const failed = attempts.find(({ failure }) => failure !== undefined && !answers.has(failure.code ?? ''));
+  if (failed !== undefined) throw failed.failure;
+}
+
+class Attempt {
+  readonly socket: Socket;
+  failure: NodeJS.ErrnoException | undefined;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
     socket.on('error', error => {
-      failure = error;
+      this.failure = error;
     });
-    await nextTurn();
-    socket.destroy();
-    if (failure !== undefined && !answers.has(failure.code ?? '')) throw failure;
-  });
+  }
 }
 
 /** Goes through the ports in order, with the delay between them, until the signal. */

@@ -48,8 +48,10 @@ export interface PortSequenceProfile {
   /** Name or address of the server; undefined where whoever wrote the profile did not know it. */
   readonly host: string | undefined;
   readonly method: 'port-sequence';
-  /** 1 to 65280. */
+  /** 1 to 65280; 61440 where it is spread. */
   readonly basePort: number;
+  /** How the server takes a block: 16 SYNs in order, or any 19 of 32 (PROTOCOL.md sections 1.1 and 1.2). */
+  readonly spelling: 'ordered' | 'spread';
   readonly identity: SealedIdentity | ClassicIdentity;
   readonly doors: ReadonlyMap<string, ProfileDoor>;
 }
@@ -170,13 +172,16 @@ const doors = (highestCommand: number) =>
     ),
   );
 
+/** 65536 less the window of a spelling (PROTOCOL.md sections 1.1 and 1.2). */
+const highestBasePort = { ordered: 65536 - 256, spread: 65536 - 4096 } as const;
+
 const everyPortSequence = {
   portknock: v.literal(version),
   name: text('a name of at most 63 letters, digits, ".", "_" and "-", and no subcommand', isProfileName),
   host: v.optional(text('a name or an address', host => /^[^\s/]{1,255}$/.test(host))),
   method: v.literal('port-sequence'),
-  // 65536 less the window of the ordered spelling (PROTOCOL.md section 1.1).
-  base_port: integer(1, 65280),
+  base_port: integer(1, highestBasePort.ordered),
+  spelling: v.optional(v.picklist(['ordered', 'spread'], '"ordered" or "spread"'), 'ordered'),
 };
 
 const sealed = v.strictObject({
@@ -201,8 +206,12 @@ function parsePortSequence(document: Document, place: Place): PortSequenceProfil
     const known = Object.keys((isClassic ? classic : sealed).entries);
     throw new OperatorErrors(read.issues.map(issue => explain(issue, known, place)));
   }
-  const { name, host, method, base_port: basePort, doors } = read.output;
-  return { name, host, method, basePort, identity: identityOf(read.output), doors };
+  const { name, host, method, base_port: basePort, spelling, doors } = read.output;
+  if (basePort > highestBasePort[spelling]) {
+    const most = `integer 1 to ${highestBasePort[spelling]} where "spelling" is "${spelling}"`;
+    throw mistakes([`"base_port" expected ${most}, got ${basePort}`], place);
+  }
+  return { name, host, method, basePort, spelling, identity: identityOf(read.output), doors };
 }
 
 function identityOf(
@@ -239,9 +248,15 @@ function shown(input: unknown): string {
   return text.length > 24 ? '' : `, got ${text}`;
 }
 
-function portSequenceKeys({ basePort, identity, doors }: PortSequenceProfile): Record<string, unknown> {
+function portSequenceKeys({
+  basePort,
+  spelling,
+  identity,
+  doors,
+}: PortSequenceProfile): Record<string, unknown> {
   return {
     base_port: basePort,
+    spelling,
     ...(isClassic(identity)
       ? { classic_passphrase: identity.classicPassphrase }
       : {

@@ -38,7 +38,15 @@ const mistakes: readonly [change: object, message: RegExp][] = [
   [{ host: '' }, /^TypeError: "host" expected a text$/],
   [{ host: 7 }, /^TypeError: "host"/],
   [{ method: 'datagram' }, /^TypeError: "method" expected "port-sequence", got "datagram"$/],
-  [{ basePort: 65281 }, /^RangeError: "basePort" expected integer 1 to 65280, got 65281$/],
+  [
+    { basePort: 65281 },
+    /^RangeError: "basePort" expected integer 1 to 65280 for the ordered spelling, got 65281$/,
+  ],
+  [
+    { basePort: 61441, spelling: 'spread' },
+    /^RangeError: "basePort" expected integer 1 to 61440 for the spread/,
+  ],
+  [{ spelling: 'Spread' }, /^RangeError: "spelling" expected "ordered" or "spread", got "Spread"$/],
   [{ command: 256 }, /^RangeError: "command" expected integer 0 to 255, got 256$/],
   [
     { command: -1, identity: { classicPassphrase: 'x' } },

@@ -54,6 +54,7 @@ export class User {
       host,
       method: 'port-sequence',
       basePort: 40000,
+      spelling: 'ordered',
       identity: { clientId: 7, siteKey, key, address: 'auto' },
       doors: new Map(
         Object.entries(doors).map(([name, door]) => [

@@ -36,7 +36,7 @@ const wrong: readonly [line: string, message: RegExp, hint: RegExp][] = [
   ['proxy home host', /too few arguments/, /proxy PROFILE HOST PORT/],
   ['proxy home host ssh', /PORT expected a number from 1 to 65535, got "ssh"/, /^$/],
   ['proxi home host 22', /too many: "22"/, /did you mean: portknock proxy/],
-  ['host 65281 1', /BASE-PORT expected a number from 1 to 65280, got "65281"/, /^$/],
+  ['home ssh --spelling spread', /^--spelling has no meaning/, /HOST BASE-PORT COMMAND-ID/],
 ];
 
 for (const [line, message, hint] of wrong) {
@@ -60,6 +60,7 @@ const badly: readonly [line: string, message: RegExp][] = [
   ['{} --client-id 65536', /option --client-id can only be set once/],
   ['{} --address home', /--address expected "auto", "local", "none" or an address, got "home"/],
   ['{} -4 -6', /exclude each other/],
+  ['{} --spelling loose', /--spelling expected "ordered" or "spread", got "loose"/],
   ['{} --wait 0', /--wait expected a number from 1 to 65535, got "0"/],
   ['{} --wait 22 --timeout 10', /--timeout expected a duration/],
   ['{} --wait 22 --timeout 25h', /--timeout expected 1ms to 86400000ms, got "25h"/],

@@ -21,7 +21,8 @@ const packet = newPacket();
 // Tests find all files of this folder; only as a program does this one do anything.
 if (process.argv[2] === 'watch') {
   readNflog(openNflog(group), {
-    packet: bytes => {
+    packet: (datagram, start, end) => {
+      const bytes = datagram.subarray(start, end);
       if (!decodePacket(bytes, packet)) return;
       const { sourcePort, port, sequence } = packet;
       const arrival: Arrival = {

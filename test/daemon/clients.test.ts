@@ -17,7 +17,7 @@ import { smallText } from './reading.js';
 function fresh(t: TestContext): string {
   const directory = temporaryFolder(t);
   const doors = ['ssh=tcp/22', 'web=tcp/80,udp/443'];
-  return init({ directory, doors, user: 'portknock', basePort: 40_000, alwaysAllow: [] });
+  return init({ directory, doors, user: 'portknock', basePort: 40_000, spelling: 'spread', alwaysAllow: [] });
 }
 
 const request = (name: string, changes: Partial<ClientRequest> = {}): ClientRequest => ({

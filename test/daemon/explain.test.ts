@@ -74,12 +74,13 @@ function sealed({
     commandId,
     time,
     basePort: 40_000,
+    spelling: 'ordered',
     address: parseAddress(address)!,
   });
 }
 
 const classic = (commandId: number) =>
-  composeClassic({ passphrase: 'open sesame', commandId, basePort: 40_000 });
+  composeClassic({ passphrase: 'open sesame', commandId, basePort: 40_000, spelling: 'ordered' });
 const lines = (ports: readonly number[], source = '192.0.2.7') =>
   ports.map(port => `${port} ${source}\n`).join('');
 

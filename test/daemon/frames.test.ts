@@ -4,7 +4,17 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { decodeFrame, encodeFrame, type Frame, FrameReader, frameLength } from '../../src/daemon/frames.js';
 
-const kinds = ['ready', 'alive', 'open', 'refused', 'noise', 'busy', 'counter', 'counted', 'ended'] as const;
+const kinds = [
+  'ready',
+  'alive',
+  'open',
+  'refused',
+  'noise',
+  'gather',
+  'counter',
+  'counted',
+  'ended',
+] as const;
 
 const first = 'ABCXYZabcxyz0189';
 const name = fc.oneof(

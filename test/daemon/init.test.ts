@@ -14,6 +14,7 @@ const request = (directory: string, changes: Partial<InitRequest> = {}): InitReq
   doors: ['ssh=tcp/22'],
   user: 'portknock',
   basePort: undefined,
+  spelling: 'ordered',
   alwaysAllow: [],
   ...changes,
 });
@@ -96,6 +97,19 @@ const refused: readonly [string, Partial<InitRequest>, RegExp][] = [
     /^--always-allow expected an address or a network, got "home"$/,
   ],
   ['a window that does not fit', { basePort: 65_281 }, /^--base-port expected 1 to 65280, got 65281$/],
+  [
+    'a spread window that does not fit',
+    { basePort: 61_441, spelling: 'spread' },
+    /^--base-port expected 1 to 61440, got 61441$/,
+  ],
+  [
+    'services that leave no window',
+    {
+      spelling: 'spread',
+      doors: [`many=${Array.from({ length: 6 }, (_, index) => `tcp/${11_000 + index * 4096}`).join(',')}`],
+    },
+    /^the services leave no 4096 ports in a row between 10000 and 32767$/,
+  ],
   ['a window over a service', { basePort: 1 }, /tcp\/22 lies in the window of ports 1 to 256/],
   ['a user who is none', { user: 'a b' }, /user: expected the name of a user, got "a b"$/],
 ];

@@ -184,6 +184,22 @@ const mistakes: readonly [string, (text: string) => string, readonly string[]][]
       ? []
       : [`7: door "ssh": tcp/${port} lies in the window of ports 40000 to 40255 (choose another base_port)`],
   ]),
+  ...[44_095, 44_096].map((port): [string, (text: string) => string, string[]] => [
+    `a service at ${port} beside the spread window from 40000`,
+    text => text.replace('base_port', 'spelling = "spread"\nbase_port').replace('"tcp/22"', `"tcp/${port}"`),
+    port > 44_095
+      ? []
+      : [`8: door "ssh": tcp/${port} lies in the window of ports 40000 to 44095 (choose another base_port)`],
+  ]),
+  ...[61_440, 61_441].map((port): [string, (text: string) => string, string[]] => [
+    `a spread window from ${port}`,
+    text => text.replace('base_port = 40000', `spelling = "spread"\nbase_port = ${port}`),
+    port === 61_440
+      ? []
+      : [
+          '3: port_sequence.base_port: expected an integer from 1 to 61440, got 61441 (spelling = "spread" has a window of 4096 ports)',
+        ],
+  ]),
 ];
 
 for (const [name, change, expected] of mistakes) {

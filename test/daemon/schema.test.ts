@@ -92,10 +92,11 @@ const taken: readonly [
     portSequence,
     c => c.portSequence,
     [
-      ['1', { basePort: 1, skewMs: 60_000, siteKey: undefined }],
-      ['65280', { basePort: 65280, skewMs: 60_000, siteKey: undefined }],
+      ['1', { spelling: 'ordered', basePort: 1, skewMs: 60_000, siteKey: undefined }],
+      ['65280', { spelling: 'ordered', basePort: 65280, skewMs: 60_000, siteKey: undefined }],
     ],
   ],
+  ['spelling', withBase, c => c.portSequence?.spelling, [['"spread"', 'spread']]],
   [
     'skew',
     withBase,
@@ -239,6 +240,7 @@ const refused: readonly [string, Place, string, readonly string[]][] = [
   ['from', capture, aPath, paths],
   ['group', capture, anInteger(0, 65535), [...integers, '65536']],
   ['base_port', portSequence, anInteger(1, 65280), [...integers, '0', '65281']],
+  ['spelling', withBase, '"spread" or "ordered"', ['1', '"Spread"', '""', 'true', '["spread"]']],
   ['skew', withBase, 'a duration from "1s" to "1h"', [...durations, '"999ms"', '"61m"']],
   ['site_key_file', withBase, aPath, paths],
   ['always_allow', guard, 'a list of networks', ['"192.0.2.1"', '1']],

@@ -60,7 +60,7 @@ test('the example of the issue comes to what it says', t => {
     user: 'portknock',
     capture: { from: 'nflog', group: 5 },
     group: 5,
-    portSequence: { basePort: 40000, skewMs: 60_000, siteKey: Buffer.alloc(32, 0x51) },
+    portSequence: { spelling: 'ordered', basePort: 40000, skewMs: 60_000, siteKey: Buffer.alloc(32, 0x51) },
     alwaysAllow: [{ family: 4, text: '192.0.2.0/24' }],
     doors: [
       {

@@ -159,8 +159,8 @@ function loadAt(t: TestContext) {
   t.mock.timers.enable({ apis: ['setInterval'] });
   let now = 1000;
   t.mock.method(performance, 'now', () => now);
-  const said: boolean[] = [];
-  const load = new Load(busy => said.push(busy));
+  const said: number[] = [];
+  const load = new Load(gathered => said.push(gathered));
   const pass = (ms: number) => {
     now += ms;
     t.mock.timers.tick(ms);
@@ -173,20 +173,44 @@ test('many packets in a tenth of a second are a load; few are quiet again', t =>
   for (let packet = 0; packet < 200; packet++) load.add(1);
   assert.deepEqual(said, []);
   load.add(1);
-  assert.deepEqual(said, [true]);
+  assert.deepEqual(said, [64]);
   for (let windows = 0; windows < 5; windows++) {
     load.add(100);
     pass(100);
   }
   load.add(1000);
-  assert.deepEqual(said, [true], 'it is told once');
+  assert.deepEqual(said, [64], 'it is told once');
   pass(100);
   load.add(99);
   pass(100);
-  assert.deepEqual(said, [true, false]);
+  assert.deepEqual(said, [64, 1]);
   load.add(201);
-  assert.deepEqual(said, [true, false, true]);
+  assert.deepEqual(said, [64, 1, 64]);
 });
+
+for (const [packets, gathered] of [
+  [
+    [201, 5000, 5001],
+    [64, 256],
+  ],
+  [
+    [201, 5001, 2500, 2499, 99],
+    [64, 256, 64, 1],
+  ],
+  [
+    [10_000, 10_000, 50],
+    [64, 256, 1],
+  ],
+] as const) {
+  test(`a flood is gathered in larger pieces: ${packets.join(', ')} in a tenth of a second each`, t => {
+    const { load, said, pass } = loadAt(t);
+    for (const count of packets) {
+      load.add(count);
+      pass(100);
+    }
+    assert.deepEqual(said, gathered);
+  });
+}
 
 test('as many packets over a longer time are no load', t => {
   const { load, said, pass } = loadAt(t);
@@ -246,7 +270,7 @@ test('check says what would be guarded', t => {
     text,
     `/etc/p.toml: sound
 guarded         tcp/22
-window          tcp/40000 to 40255
+window          tcp/40000 to 40255, a knock is 16 SYNs in order (spelling = "ordered")
 always allowed  nobody: only a knock opens
 door            ssh (command 1) opens tcp/22 for 30s
 door            backup (command 2) runs /bin/true x, and after 10m /bin/false {source}

@@ -88,6 +88,12 @@ test('the example of section 1.1 spells the block of section 1.4', () => {
   assert.equal(example['ports'], sealedExample['ports']);
 });
 
+test('the example of section 1.2 spells the block of section 1.4', () => {
+  const example = exampleFields(section(text, '1.2'));
+  assert.equal(example['block']?.replaceAll(' ', ''), sealedExample['block']);
+  assert.deepEqual(ports(example['ports']), sealedVector.spread);
+});
+
 test('the example of section 2.2 is hits, written as ulogport writes them', () => {
   const example = codeBlocks(section(text, '2.2')).at(-1)!;
   const lines = new HitLines();
@@ -148,6 +154,7 @@ function config(): Config {
     capture: { from: 'stdin' },
     group: 5,
     portSequence: {
+      spelling: 'ordered',
       basePort: sealedVector.base_port,
       skewMs: 60_000,
       siteKey: bytes(sealedVector.site_key),

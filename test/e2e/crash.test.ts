@@ -114,6 +114,7 @@ class Lane {
       commandId,
       time: this.#time,
       basePort: this.#daemon.basePort,
+      spelling: this.#daemon.spelling,
       address: parseAddress(this.#client.ipv4)!,
     });
   }

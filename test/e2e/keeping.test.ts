@@ -124,7 +124,8 @@ describe('a running daemon', { skip: notIsolated }, () => {
     assert.equal(status.openings.length, 1);
     assert.deepEqual([opening?.door, opening?.client, opening?.source], ['ssh', 'laptop', client.ipv4]);
     assert((opening?.remaining_seconds ?? 0) > 20 && (opening?.remaining_seconds ?? 0) <= 30);
-    assert.equal(status.counters['seen'], 16);
+    // It opened at the nineteenth; the rest was on its way.
+    assert((status.counters['seen'] ?? 0) >= 19 && (status.counters['seen'] ?? 0) <= 32);
     assert.equal(status.last_knocks.at(-1)?.outcome, 'opened');
     await succeeds(daemon.command(['close', 'ssh', client.ipv4]));
     assert.equal(await client.portState(server.ipv4, 22), 'silent');
@@ -147,13 +148,13 @@ describe('a running daemon', { skip: notIsolated }, () => {
   test('keeps single noisy sources away from itself, and newcomers in', async t => {
     const { network, client, daemon, isOpen } = await guarded(t);
     const noisy = await network.addClient();
-    const ports = Array.from({ length: 3000 }, (_, index) => 40_000 + (index % 256));
+    const ports = Array.from({ length: 20_000 }, (_, index) => 40_000 + (index % 256));
     await noisy.tap(network.server.ipv4, ports);
     await succeeds(daemon.knock(client));
     await eventually('open', isOpen);
     const status = JSON.parse((await succeeds(daemon.command(['status', '--json']))).stdout) as StatusJson;
     const seen = status.counters['seen'] ?? 0;
-    assert(seen > 900 && seen < 2500, `the daemon saw ${seen} of 3016 SYNs`);
+    assert(seen > 4000 && seen < 16_000, `the daemon saw ${seen} of 20,032 SYNs`);
   });
 
   test('lets newcomers in when its memory of noisy sources is full of spoofed ones', async t => {

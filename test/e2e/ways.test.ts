@@ -73,20 +73,24 @@ describe('ssh through portknock proxy', { skip: missing('sshd', 'ssh', 'ssh-keyg
 });
 
 describe('a classic client', { skip: notIsolated }, () => {
-  test('gets in by passphrase, and the daemon warns that anyone can repeat it', async t => {
-    const { server, client } = await plain(t);
-    const folder = temporaryFolder(t, 'classic');
-    const file = writeSecret(folder, 'old.pass', 'an old passphrase\n');
-    const clients = [{ name: 'old', doors: ['ssh'], classic_passphrase_file: file }];
-    const daemon = await Daemon.start(t, server, { doors: [{ ...ssh, open_for: '1s' }], clients });
-    assert.match(daemon.program?.stderr ?? '', /warning: client "old" knocks with classic blocks/);
-    const argv = [clientPath, server.ipv4, '40000', '1', '--classic-passphrase-file', file];
-    await client.namespace.exec(process.execPath, argv);
-    await opens(client, server);
-    await eventually('closes', async () => (await client.portState(server.ipv4, 22)) === 'silent');
-    await client.namespace.exec(process.execPath, argv);
-    await opens(client, server);
-  });
+  for (const spelling of ['ordered', 'spread'] as const) {
+    test(`gets in by passphrase, ${spelling}, and the daemon warns that anyone can repeat it`, async t => {
+      const { server, client } = await plain(t);
+      const folder = temporaryFolder(t, 'classic');
+      const file = writeSecret(folder, 'old.pass', 'an old passphrase\n');
+      const clients = [{ name: 'old', doors: ['ssh'], classic_passphrase_file: file }];
+      const doors = [{ ...ssh, open_for: '1s' }];
+      const daemon = await Daemon.start(t, server, { doors, clients, spelling });
+      assert.match(daemon.program?.stderr ?? '', /warning: client "old" knocks with classic blocks/);
+      const argv = [clientPath, server.ipv4, '40000', '1', '--classic-passphrase-file', file];
+      const knock = () => client.namespace.exec(process.execPath, [...argv, '--spelling', spelling]);
+      await knock();
+      await opens(client, server);
+      await eventually('closes', async () => (await client.portState(server.ipv4, 22)) === 'silent');
+      await knock();
+      await opens(client, server);
+    });
+  }
 });
 
 describe('the client', { skip: notIsolated }, () => {

@@ -11,7 +11,7 @@ function decoded(bytes: Uint8Array) {
   const larger = Buffer.alloc(bytes.length + 50, 0x45);
   larger.set(bytes, 21);
   const packet = newPacket();
-  if (!decodePacket(larger.subarray(21, 21 + bytes.length), packet)) return undefined;
+  if (!decodePacket(larger, packet, 21, 21 + bytes.length)) return undefined;
   const payload = Buffer.from(packet.payload).toString('hex');
   larger.fill(0);
   const { sourcePort, port, flags, sequence, protocol } = packet;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { highestBasePort } from '../../src/methods/port-sequence/spelling.js';
+import { highestBasePort as highest } from '../../src/methods/port-sequence/spelling.js';
 import { OperatorErrors } from '../../src/system/error.js';
 import { formatProfile, isProfileName, type Profile, parseProfile } from '../../src/system/profile.js';
 
@@ -44,7 +44,9 @@ test('good ones', () => {
     { ...sealed, doors: { run: bare } },
     { ...sealed, address: '2001:db8::1' },
     { ...classic, doors: { x: { command: 0xffffffff } } },
-    { ...sealed, base_port: highestBasePort },
+    { ...sealed, base_port: highest.ordered },
+    { ...sealed, base_port: highest.spread, spelling: 'spread' },
+    { ...classic, spelling: 'spread' },
   ];
   for (const document of good) assert.deepEqual(mistakes(document), []);
 });
@@ -59,7 +61,12 @@ const refused: readonly [document: unknown, ...expected: RegExp[]][] = [
   [{ ...sealed, name: 'import' }, /^"name" expected a name.*got "import"/],
   [{ ...sealed, name: '../x' }, /^"name" expected a name/],
   [{ ...sealed, host: 'a b' }, /^"host" expected/],
-  [{ ...sealed, base_port: highestBasePort + 1 }, /^"base_port" expected integer 1 to 65280, got 65281$/],
+  [{ ...sealed, base_port: highest.ordered + 1 }, /^"base_port" expected integer 1 to 65280, got 65281$/],
+  [
+    { ...sealed, base_port: highest.spread + 1, spelling: 'spread' },
+    /^"base_port" expected integer 1 to 61440 where "spelling" is "spread", got 61441$/,
+  ],
+  [{ ...sealed, spelling: 'Spread' }, /^"spelling" expected "ordered" or "spread", got "Spread"$/],
   [{ ...sealed, base_port: 0 }, /^"base_port" expected integer/],
   [{ ...sealed, client_id: 1.5 }, /^"client_id" expected integer 0 to 65535, got 1.5$/],
   [{ ...sealed, client_id: undefined }, /^"client_id" is missing$/],
@@ -142,7 +149,8 @@ test('what is written is read', () => {
       name,
       host: fc.option(fc.domain(), { nil: undefined }),
       method: fc.constant('port-sequence'),
-      basePort: fc.integer({ min: 1, max: highestBasePort }),
+      basePort: fc.integer({ min: 1, max: highest.spread }),
+      spelling: fc.constantFrom('ordered' as const, 'spread' as const),
       identity,
       doors: fc.array(fc.tuple(name, door), { minLength: 1, maxLength: 4 }).map(doors => new Map(doors)),
     },

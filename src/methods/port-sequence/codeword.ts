@@ -25,16 +25,21 @@ export function encodeCodeword(block: Uint8Array): Uint8Array {
     bits &= (1 << held) - 1;
   }
   const decoder = new Decoder();
-  decoder.load(codeword, 0);
+  decoder.load(codeword);
   for (let i = dataLength; i < codewordLength; i++) decoder.erase(i);
   decoder.solve();
   decoder.write(codeword);
   return codeword;
 }
 
+/** Whether a codeword whose symbol 18 this is spells a block: its last five bits are zero. */
+export function isPadded(lastDataSymbol: number): boolean {
+  return (lastDataSymbol & paddingMask) === 0;
+}
+
 /** The 16 bytes that a codeword spells; false where its last five bits are not zero, so that it spells none. */
 export function blockOf(codeword: Uint8Array, block: Uint8Array): boolean {
-  if ((codeword[dataLength - 1]! & paddingMask) !== 0) return false;
+  if (!isPadded(codeword[dataLength - 1]!)) return false;
   for (let at = 0, bits = 0, held = 0, i = 0; at < blockLength; at++) {
     while (held < 8) {
       bits = (bits << symbolBits) | codeword[i++]!;
@@ -55,7 +60,7 @@ export function blockOf(codeword: Uint8Array, block: Uint8Array): boolean {
  */
 export function decodeCodeword(received: Uint8Array, codeword: Uint8Array): number {
   const decoder = new Decoder();
-  decoder.load(received, 0);
+  decoder.load(received);
   for (let i = 0; i < codewordLength; i++) if (received[i]! >= isMissing) decoder.erase(i);
   const wrong = decoder.solve();
   if (wrong >= 0) decoder.write(codeword);

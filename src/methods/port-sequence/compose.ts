@@ -3,7 +3,7 @@
  */
 import { classicCipher, encodeClassic } from './classic.js';
 import { blockCipher, type Statement, seal, tagKey } from './sealed.js';
-import { spellOrdered } from './spelling.js';
+import { type Spelling, spell } from './spelling.js';
 
 /** A request that nobody else can make, and nobody can make twice. */
 export interface SealedRequest extends Statement {
@@ -11,6 +11,7 @@ export interface SealedRequest extends Statement {
   readonly siteKey: Uint8Array;
   /** 32 bytes. */
   readonly key: Uint8Array;
+  readonly spelling: Spelling;
 }
 
 /** A request in the manner of Kroon's portknock, which anyone who sees it can repeat. */
@@ -20,15 +21,17 @@ export interface ClassicRequest {
   readonly commandId: number;
   /** First port of the window. */
   readonly basePort: number;
+  readonly spelling: Spelling;
 }
 
-/** The 16 ports of a sealed knock, in order. */
+/** The ports of a sealed knock, in order: 16 of them, or 32 where it is spread. */
 export function composeSealed(request: SealedRequest): number[] {
   const block = seal(blockCipher(request.siteKey), tagKey(request.key), request);
-  return spellOrdered(block, request.basePort);
+  return spell(request.spelling, block, request.basePort);
 }
 
-/** The 16 ports of a classic knock, in order. */
+/** The ports of a classic knock, in order: 16 of them, or 32 where it is spread. */
 export function composeClassic(request: ClassicRequest): number[] {
-  return spellOrdered(encodeClassic(classicCipher(request.passphrase), request.commandId), request.basePort);
+  const block = encodeClassic(classicCipher(request.passphrase), request.commandId);
+  return spell(request.spelling, block, request.basePort);
 }

@@ -54,13 +54,13 @@ export class Decoder {
   readonly #kept = new Uint8Array(mostWrong + 1);
   readonly #evaluator = new Uint8Array(redundancy);
 
-  /** Takes 32 symbols from a place in an array. Where one is missing anything may stand: erase it. */
-  load(symbols: Uint8Array, at: number): void {
+  /** Takes 32 symbols. Where one is missing anything may stand: erase it. */
+  load(symbols: Uint8Array): void {
     this.#isErased.fill(0);
     this.#erased = 0;
     let [a, b, c, d] = [0, 0, 0, 0];
     for (let i = 0; i < codewordLength; i++) {
-      const symbol = symbols[at + i]! & order;
+      const symbol = symbols[i]! & order;
       this.#symbols[i] = symbol;
       const share = ((i << 7) | symbol) << 2;
       a ^= shareWords[share]!;
@@ -103,8 +103,8 @@ export class Decoder {
   lastDataSymbol(): number {
     const position = dataLength - 1;
     const known = this.#symbols[position]!;
-    const isUnknown = this.#positions.subarray(0, this.#unknown).includes(position);
-    return isUnknown ? known ^ this.#errorAt(position) : known;
+    const index = this.#positions.indexOf(position);
+    return index >= 0 && index < this.#unknown ? known ^ this.#errorAt(position) : known;
   }
 
   /** Writes the codeword that was found, 32 symbols. */

@@ -4,8 +4,11 @@
 import { blockLength } from '../../crypto/cipher.js';
 import type { Packet } from '../../net/packet.js';
 import { Sources } from '../sources.js';
+import type { Sequences } from './sequences.js';
 
-export class OrderedSequences {
+export class OrderedSequences implements Sequences {
+  /** Any 16 SYNs spell a block: nothing tells one that was meant from one that was not. */
+  readonly isTelling = true;
   readonly #sources: Sources;
   readonly #offsets: Uint8Array;
   readonly #sourcePorts: Uint16Array;
@@ -15,6 +18,7 @@ export class OrderedSequences {
   /** Where in its ring a slot's next offset goes. */
   readonly #cursors: Uint8Array;
   #slot = 0;
+  #isComplete = false;
 
   /** @param capacity sources, a power of two @param seed 36 random bytes */
   constructor(capacity: number, seed: Uint8Array) {
@@ -26,16 +30,13 @@ export class OrderedSequences {
     this.#cursors = new Uint8Array(capacity);
   }
 
-  /** How many sources are remembered. */
   get count(): number {
     return this.#sources.count;
   }
 
-  /**
-   * Takes one SYN. Once its source has sent 16, fills `block` with the last 16 in order of arrival and returns true.
-   * @param offset the packet's port within the window, 0 to 255
-   */
-  add(packet: Packet, offset: number, block: Uint8Array): boolean {
+  /** @param offset 0 to 255 */
+  hear(packet: Packet, offset: number): boolean {
+    this.#isComplete = false;
     const slot = this.#sources.slotOf(packet.source);
     this.#slot = slot;
     if (this.#sources.isNew) this.#held[slot] = 0;
@@ -47,18 +48,28 @@ export class OrderedSequences {
     this.#sequences[at] = packet.sequence;
     this.#cursors[slot] = (cursor + 1) % blockLength;
     if (this.#held[slot]! < blockLength) this.#held[slot]!++;
-    if (this.#held[slot]! < blockLength) return false;
-    const first = slot * blockLength;
+    this.#isComplete = this.#held[slot] === blockLength;
+    return this.#isComplete;
+  }
+
+  /** The last 16 in order of arrival, once. */
+  next(block: Uint8Array): boolean {
+    if (!this.#isComplete) return false;
+    this.#isComplete = false;
+    const first = this.#slot * blockLength;
+    const oldest = this.#cursors[this.#slot]!;
     for (let i = 0; i < blockLength; i++) {
-      block[i] = this.#offsets[first + ((cursor + 1 + i) % blockLength)]!;
+      block[i] = this.#offsets[first + ((oldest + i) % blockLength)]!;
     }
     return true;
   }
 
-  /** Forgets what the source of the last added packet has sent: it has been spent. */
-  clear(): void {
+  spend(): void {
     this.#held[this.#slot] = 0;
   }
+
+  /** What is held stays held: a knock may end with the next SYN. */
+  dismiss(): void {}
 
   /** The network and the sender's kernel both repeat a SYN to the letter; a new one differs in its sequence number. */
   #repeats(slot: number, packet: Packet, offset: number): boolean {

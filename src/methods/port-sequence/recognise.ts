@@ -12,7 +12,9 @@ import { authenticate, type Knock, type Reason, type Refusal, type Verdict } fro
 import { decodeClassic } from './classic.js';
 import { OrderedSequences } from './ordered.js';
 import { type Claim, hasTag, unseal, zeroAddress } from './sealed.js';
-import { orderedOffset } from './spelling.js';
+import type { Sequences } from './sequences.js';
+import { offsetIn, type Spelling } from './spelling.js';
+import { SpreadSequences } from './spread.js';
 
 const method = 'port-sequence';
 
@@ -38,6 +40,7 @@ export interface ClassicClient {
 
 /** What is configured: who may knock here, and for what. */
 export interface Site {
+  readonly spelling: Spelling;
   readonly basePort: number;
   readonly skewMs: number;
   /** Undefined where only classic clients knock. */
@@ -53,19 +56,22 @@ export interface Site {
 export type LastAccepted = (clientId: number) => number;
 
 export class PortSequence {
-  /** May be replaced between packets: what has been half heard stays. */
-  site: Site;
   /** Blocks that were nobody's knock: noise, scans, knocks under another site key. */
   noise = 0;
-  readonly #sequences: OrderedSequences;
   readonly #lastAccepted: LastAccepted;
+  readonly #capacity: number;
+  readonly #seed: Uint8Array;
   readonly #block = Buffer.alloc(blockLength);
+  #site: Site;
+  #sequences: Sequences;
 
   /** @param capacity sources to remember, a power of two @param seed 36 random bytes */
   constructor(site: Site, lastAccepted: LastAccepted, capacity: number, seed: Uint8Array) {
-    this.site = site;
+    this.#site = site;
     this.#lastAccepted = lastAccepted;
-    this.#sequences = new OrderedSequences(capacity, seed);
+    this.#capacity = capacity;
+    this.#seed = seed;
+    this.#sequences = this.#emptySequences(site.spelling);
   }
 
   /** How many sources are remembered. */
@@ -73,18 +79,43 @@ export class PortSequence {
     return this.#sequences.count;
   }
 
+  get site(): Site {
+    return this.#site;
+  }
+
+  /** May be replaced between packets: what has been half heard stays, unless it is to be spelled otherwise. */
+  set site(site: Site) {
+    if (site.spelling !== this.#site.spelling) this.#sequences = this.#emptySequences(site.spelling);
+    this.#site = site;
+  }
+
   recognise(packet: Packet): Verdict {
     if (packet.protocol !== tcp || !synOnly(packet.flags)) return undefined;
-    const offset = orderedOffset(packet.port, this.site.basePort);
-    if (offset < 0 || !this.#sequences.add(packet, offset, this.#block)) return undefined;
+    const offset = offsetIn(this.#site.spelling, packet.port, this.#site.basePort);
+    if (offset < 0 || !this.#sequences.hear(packet, offset)) return undefined;
+    while (this.#sequences.next(this.#block)) {
+      const verdict = this.#judge(packet);
+      if (verdict !== undefined) return verdict;
+    }
+    return undefined;
+  }
+
+  #emptySequences(spelling: Spelling): Sequences {
+    const Heard = spelling === 'ordered' ? OrderedSequences : SpreadSequences;
+    return new Heard(this.#capacity, this.#seed);
+  }
+
+  #judge(packet: Packet): Verdict {
     const claim = this.site.cipher && unseal(this.site.cipher, this.#block);
     const fresh = claim !== undefined && Math.abs(packet.at - claim.time) <= this.site.skewMs;
     const verdict = fresh ? this.#judgeSealed(packet, claim) : this.#judgeClassic(packet);
     if (verdict !== undefined) {
-      this.#sequences.clear();
+      this.#sequences.spend();
       return verdict;
     }
-    // Any 16 SYNs decrypt to something. Without a fresh time it may still have been meant; what is held stays held.
+    if (!this.#sequences.isTelling) return undefined;
+    this.#sequences.dismiss();
+    // Without a fresh time it may still have been meant.
     const old = claim && this.#judgeOld(packet, claim);
     if (old === undefined) this.noise++;
     return old;

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Spelling } from '../../../src/methods/port-sequence/spelling.js';
 import { temporaryFolder, writeSecret } from './folder.js';
 import type { Host } from './host.js';
 import { listenerUser, project } from './isolation.js';
@@ -25,6 +26,8 @@ export interface DaemonSettings {
   readonly portSequence?: Settings;
   readonly guard?: Settings;
   readonly basePort?: number;
+  /** How its clients knock; `spread` by default. */
+  readonly spelling?: Spelling;
   /** Lines that stand before the first table. */
   readonly top?: Settings;
 }
@@ -35,6 +38,7 @@ export class Daemon {
   readonly configFile: string;
   readonly siteKeyFile: string;
   readonly basePort: number;
+  readonly spelling: Spelling;
   program: Program | undefined;
 
   /** Writes the configuration and the keys; starts nothing. */
@@ -42,6 +46,7 @@ export class Daemon {
     this.host = host;
     this.folder = temporaryFolder(scope, 'portknockd', 0o755);
     this.basePort = settings.basePort ?? 40_000;
+    this.spelling = settings.spelling ?? 'spread';
     this.configFile = join(this.folder, 'portknockd.toml');
     this.siteKeyFile = this.#writeKey('site.key');
     mkdirSync(join(this.folder, 'state'), { mode: 0o755 });
@@ -67,6 +72,7 @@ export class Daemon {
         ...table('[capture]', { from: 'nflog', group: 5, ...settings.capture }),
         ...table('[port_sequence]', {
           base_port: this.basePort,
+          spelling: this.spelling,
           site_key_file: 'site.key',
           ...settings.portSequence,
         }),
@@ -95,7 +101,7 @@ export class Daemon {
   knock(
     from: Host,
     options: readonly string[] = [],
-    { address = this.host.ipv4, command = 1, client = 'laptop', id = 7 } = {},
+    { address = this.host.ipv4, command = 1, client = 'laptop', id = 7, spelling = this.spelling } = {},
   ): Program {
     const keys = ['--site-key-file', this.siteKeyFile, '--key-file', join(this.folder, `${client}.key`)];
     const own = address.includes(':') ? from.ipv6 : from.ipv4;
@@ -104,6 +110,7 @@ export class Daemon {
       clientPath,
       ...[address, String(this.basePort), String(command), '--client-id', String(id)],
       ...keys,
+      ...['--spelling', spelling],
       ...bound,
       ...options,
     ]);

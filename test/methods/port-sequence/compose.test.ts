@@ -6,9 +6,15 @@ import {
   composeSealed,
   type SealedRequest,
 } from '../../../src/methods/port-sequence/compose.js';
+import type { Spelling } from '../../../src/methods/port-sequence/spelling.js';
 import { addressOf, classicVectors, embedded, hex, type SealedVector, sealedVectors } from './vectors.js';
 
-function request(vector: SealedVector, siteKey: Uint8Array, key: Uint8Array): SealedRequest {
+function request(
+  vector: SealedVector,
+  siteKey: Uint8Array,
+  key: Uint8Array,
+  spelling: Spelling = 'ordered',
+): SealedRequest {
   return {
     siteKey,
     key,
@@ -17,22 +23,25 @@ function request(vector: SealedVector, siteKey: Uint8Array, key: Uint8Array): Se
     time: vector.time_ms,
     basePort: vector.base_port,
     address: addressOf(vector),
+    spelling,
   };
 }
 
 for (const vector of sealedVectors) {
-  test(vector.name, () => {
-    const ports = embedded(hex(vector.site_key), siteKey =>
-      embedded(hex(vector.client_key), key => composeSealed(request(vector, siteKey, key))),
-    );
-    assert.deepEqual(ports, vector.ordered);
-  });
+  for (const spelling of ['ordered', 'spread'] as const) {
+    test(`${vector.name}, ${spelling}`, () => {
+      const ports = embedded(hex(vector.site_key), siteKey =>
+        embedded(hex(vector.client_key), key => composeSealed(request(vector, siteKey, key, spelling))),
+      );
+      assert.deepEqual(ports, vector[spelling]);
+    });
+  }
 }
 
 for (const vector of classicVectors) {
   test(vector.name, () => {
     const { passphrase, command: commandId, base_port: basePort } = vector;
-    assert.deepEqual(composeClassic({ passphrase, commandId, basePort }), vector.ports);
+    assert.deepEqual(composeClassic({ passphrase, commandId, basePort, spelling: 'ordered' }), vector.ports);
   });
 }
 
@@ -44,6 +53,7 @@ const refused: readonly Partial<SealedRequest>[] = [
   ...[-1, 256, 0.5, Number.POSITIVE_INFINITY].map(commandId => ({ commandId })),
   ...[0, zeroTime - 1, zeroTime + 2 ** 40, zeroTime + 0.5, Number.NaN].map(time => ({ time })),
   ...[-1, 0, 65_281, 65_535, 40_000.5, Number.NaN].map(basePort => ({ basePort })),
+  ...[0, 61_441, 65_280].map(basePort => ({ basePort, spelling: 'spread' as const })),
   ...[0, 4, 15, 17].map(length => ({ address: new Uint8Array(length) })),
 ];
 
@@ -59,11 +69,13 @@ test('the furthest values that fit', () => {
     { clientId: 65_535, commandId: 255, time: zeroTime + 2 ** 40 - 1, basePort: 65_280 },
   ]) {
     assert.equal(composeSealed({ ...good, ...change }).length, 16);
+    const basePort = Math.min(change.basePort, 61_440);
+    assert.equal(composeSealed({ ...good, ...change, basePort, spelling: 'spread' }).length, 32);
   }
 });
 
 test('classic requests that cannot be', () => {
-  const classic = { passphrase: 'p', commandId: 1, basePort: 40_000 };
+  const classic = { passphrase: 'p', commandId: 1, basePort: 40_000, spelling: 'ordered' as const };
   for (const commandId of [-1, 2 ** 32, 0.5, Number.NaN]) {
     assert.throws(() => composeClassic({ ...classic, commandId }), RangeError, `command ${commandId}`);
   }

@@ -12,7 +12,7 @@ import {
   tagKey,
   unseal,
 } from '../../../src/methods/port-sequence/sealed.js';
-import { orderedOffset, spellOrdered } from '../../../src/methods/port-sequence/spelling.js';
+import { offsetIn, spell } from '../../../src/methods/port-sequence/spelling.js';
 import { addressOf, classicVectors, embedded, hex, sealedVectors } from './vectors.js';
 
 for (const vector of sealedVectors) {
@@ -96,18 +96,30 @@ test('round trip of every statement', () => {
   );
 });
 
+const windows = [
+  { spelling: 'ordered', length: 256 },
+  { spelling: 'spread', length: 4096 },
+] as const;
+
 test('ports and offsets, round trip at every base port', () => {
   const block = Uint8Array.from({ length: 16 }, (_, index) => index * 17);
-  for (let basePort = 1; basePort <= 65_280; basePort++) {
-    const offsets = spellOrdered(block, basePort).map(port => orderedOffset(port, basePort));
-    if (offsets.some((offset, index) => offset !== block[index])) assert.fail(`base port ${basePort}`);
-    if (orderedOffset(basePort - 1, basePort) !== -1) assert.fail(`before ${basePort}`);
-    if (orderedOffset(basePort + 256, basePort) !== -1) assert.fail(`after ${basePort}`);
+  for (const { spelling, length } of windows) {
+    const offsets = spell(spelling, block, 1).map(port => port - 1);
+    for (let basePort = 1; basePort + length <= 65_536; basePort++) {
+      const ports = spell(spelling, block, basePort);
+      const isBack = ports.every((port, index) => offsetIn(spelling, port, basePort) === offsets[index]);
+      if (!isBack) assert.fail(`${spelling} at ${basePort}`);
+      if (offsetIn(spelling, basePort - 1, basePort) !== -1) assert.fail(`${spelling} before ${basePort}`);
+      if (offsetIn(spelling, basePort + length, basePort) !== -1)
+        assert.fail(`${spelling} after ${basePort}`);
+    }
   }
 });
 
 test('a block of another length is not spelled', () => {
   for (const length of [0, 15, 17, 32]) {
-    assert.throws(() => spellOrdered(new Uint8Array(length), 40_000), RangeError);
+    for (const { spelling } of windows) {
+      assert.throws(() => spell(spelling, new Uint8Array(length), 40_000), RangeError);
+    }
   }
 });

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Verdict } from '../../../src/methods/knock.js';
 import type { SealedClient, Site } from '../../../src/methods/port-sequence/recognise.js';
 import { blockCipher, seal, tagKey, zeroAddress } from '../../../src/methods/port-sequence/sealed.js';
-import { spellOrdered } from '../../../src/methods/port-sequence/spelling.js';
+import { spell } from '../../../src/methods/port-sequence/spelling.js';
 import { newPacket, tcp, udp } from '../../../src/net/packet.js';
 import { Ear, knocks, words } from './hearing.js';
 import {
@@ -81,7 +81,7 @@ for (const vector of sealedVectors) {
     for (let bit = 0; bit < 128; bit++) {
       const block = hex(vector.block);
       block[bit >> 3]! ^= 1 << (bit & 7);
-      const ports = spellOrdered(block, vector.base_port);
+      const ports = spell('ordered', block, vector.base_port);
       const verdicts = new Ear(sealedSite(vector)).hearAll(ports, sourceOf(vector), time);
       assert.deepEqual(knocks(verdicts), [], `bit ${bit}`);
     }
@@ -97,7 +97,7 @@ for (const vector of sealedVectors) {
     for (let bit = 0; bit < 128; bit++) {
       const plaintext = Uint8Array.from(cipher.decrypt(hex(vector.block)));
       plaintext[bit >> 3]! ^= 0x80 >> (bit & 7);
-      const ports = spellOrdered(cipher.encrypt(plaintext), vector.base_port);
+      const ports = spell('ordered', cipher.encrypt(plaintext), vector.base_port);
       const verdicts = new Ear(site).hearAll(ports, sourceOf(vector), time);
       assert.deepEqual(words(verdicts), ['bad-tag'], `bit ${bit}`);
     }
@@ -158,7 +158,7 @@ for (const vector of sealedVectors) {
     for (const shift of [-1, 1]) {
       const basePort = vector.base_port + shift;
       if (basePort < 1) continue;
-      const ports = spellOrdered(hex(vector.block), Math.min(basePort, 65_280));
+      const ports = spell('ordered', hex(vector.block), Math.min(basePort, 65_280));
       const verdicts = new Ear(sealedSite(vector, { basePort })).hearAll(ports, sourceOf(vector), time);
       assert.deepEqual(words(verdicts), ['bad-tag'], `base port ${basePort}`);
     }
@@ -214,7 +214,11 @@ for (const vector of classicVectors) {
     for (let bit = 0; bit < 128; bit++) {
       const block = hex(vector.block);
       block[bit >> 3]! ^= 1 << (bit & 7);
-      const verdicts = new Ear(classicSite(vector)).hearAll(spellOrdered(block, basePort), stranger, 1000);
+      const verdicts = new Ear(classicSite(vector)).hearAll(
+        spell('ordered', block, basePort),
+        stranger,
+        1000,
+      );
       assert.deepEqual(verdicts, [], `bit ${bit}`);
     }
     for (let left = 0; left < 16; left++) {
@@ -235,7 +239,7 @@ test('a sealed and a classic client knock at one site', () => {
     ]),
   });
   const ear = new Ear(site);
-  const classicPorts = spellOrdered(hex(classic.block), site.basePort);
+  const classicPorts = spell('ordered', hex(classic.block), site.basePort);
   const verdicts = [
     ...ear.hearAll(classicPorts, stranger, sealed!.time_ms),
     ...ear.hearAll(sealed!.ordered, stranger, sealed!.time_ms),
@@ -285,7 +289,7 @@ test('what a client composes, the daemon recognises', () => {
       basePort: vector.base_port,
     };
     const block = seal(cipher, sealedClient(vector).tagKey, { ...statement, address: addressOf(vector) });
-    const verdicts = ear.hearAll(spellOrdered(block, vector.base_port), sourceOf(vector), vector.time_ms);
+    const verdicts = ear.hearAll(spell('ordered', block, vector.base_port), sourceOf(vector), vector.time_ms);
     assert.deepEqual(words(verdicts), ['knock'], `knock ${knock}`);
   }
 });

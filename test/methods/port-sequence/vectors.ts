@@ -27,6 +27,7 @@ export interface SealedVector {
   readonly address: string | null;
   readonly block: string;
   readonly ordered: readonly number[];
+  readonly spread: readonly number[];
 }
 
 const file = new URL('../../../../test/vectors/port-sequence.json', import.meta.url);
@@ -77,6 +78,7 @@ export function sealedClient(vector: SealedVector, changes: Partial<SealedClient
 export function sealedSite(vector: SealedVector, changes: Partial<Site> = {}): Site {
   const client = sealedClient(vector);
   return {
+    spelling: 'ordered',
     basePort: vector.base_port,
     skewMs: 60_000,
     cipher: embedded(hex(vector.site_key), blockCipher),
@@ -96,6 +98,7 @@ export function classicClient(vector: ClassicVector, changes: Partial<ClassicCli
 /** A site where nobody but the vector's maker knocks. */
 export function classicSite(vector: ClassicVector, changes: Partial<Site> = {}): Site {
   return {
+    spelling: 'ordered',
     basePort: vector.base_port,
     skewMs: 60_000,
     cipher: undefined,
