@@ -12,7 +12,7 @@ import type { Figure } from './table.js';
 const rates = [100, 500, 2000, 5000, 10_000, 20_000] as const;
 /** Clients that knock by turns: one alone would have to wait long between two knocks, lest they count as noise. */
 const clients = 4;
-/** The allowance for noisy sources (1,024 packets at once) is used up by then at all rates that exceed it. */
+/** The allowance for noisy sources is used up by then at most rates that exceed it. */
 const leadMs = 6000;
 const floodTimeoutMs = 80_000;
 const patienceMs = 100;
@@ -60,5 +60,5 @@ async function knockSprayed(contender: Contender, perSecond: number, knocks: num
   const { opened = [] } = await place.prober.ask(request);
   place.flooder.stop();
   await spray;
-  return (opened.filter(each => each).length / knocks) * 100;
+  return (opened.filter(each => each).length * 100) / knocks;
 }

@@ -11,7 +11,9 @@ export const notes: readonly string[] = [
   'with nftables sets. Its packets are made beforehand, by the real fwknop; its log goes nowhere.',
   'One try: a knock is sent once, and has opened if a connection succeeds within 1 s of its last packet.',
   'Lost, reordered, doubled: decided at the sender, by the seeded network of the tests; the same for all.',
-  'Flood: SYNs to the ports of the window, or base64 of 204 bytes to the UDP port of fwknopd, from random sources.',
+  'Flood: SYNs to the ports of the window or of the sequence, evenly, or base64 of 204 bytes to the UDP port of fwknopd,',
+  'from random sources. The sequence of knockd is thus spared the worst: all SYNs to its first port.',
+  'Lost before the daemon: as portknockd counts, and the kernel for a UDP socket. For libpcap nobody does from outside.',
   areSeparate
     ? 'Processors: prober and flooder share the last one, on which the kernel also does its part for each packet they send,'
     : 'Processors: there is only one, which all share: these figures are too high.',

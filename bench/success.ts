@@ -8,7 +8,7 @@ import { pinDaemon } from './processors.js';
 import { atLeast, type Figure, type Value } from './table.js';
 import { shareOpened, type Tries } from './tries.js';
 
-interface Row {
+export interface Row {
   readonly name: string;
   readonly conditions: Partial<Conditions>;
   /** The share that is to open, in %. */
@@ -54,7 +54,8 @@ async function measureRow(contenders: readonly Contender[], row: Row, knocks: nu
   };
 }
 
-function triesOf({ conditions, seed }: Row, knocks: number): Tries {
+/** The same seeds for every contender. */
+export function triesOf({ conditions, seed }: Row, knocks: number): Tries {
   return {
     knocks,
     everyMs: conditions.reordering === undefined ? everyMs : everyMsReordered,

@@ -2,7 +2,7 @@
 import type { ContenderName } from './contender.js';
 import type { Spread } from './spread.js';
 
-export type Unit = 'ms' | 'µs' | 'MiB' | '%' | 'packets' | 'packets/s' | '/s';
+export type Unit = 'ms' | 'µs' | 'MiB' | '%' | 'packets' | '/s';
 
 /** One value, and between what most of the measurements lie where there were many. */
 export interface Value {
@@ -56,9 +56,13 @@ export function atLeast(text: string, limit: number, value: number | undefined):
   return value === undefined ? undefined : { text, met: value >= limit, at: limit };
 }
 
-/** portknock's share of knockd's; undefined where one of them was not measured. */
-export function ratioOf({ values: { portknock, knockd } }: Figure): number | undefined {
-  if (portknock === undefined || knockd === undefined || knockd.value === 0) return undefined;
+/** Of these less is better, whatever else they are. */
+const costs: ReadonlySet<Unit> = new Set(['ms', 'µs', 'MiB']);
+
+/** portknock's share of knockd's; undefined where one of them was not measured, or it would say nothing. */
+export function ratioOf({ unit, values: { portknock, knockd } }: Figure): number | undefined {
+  if (portknock === undefined || knockd === undefined || knockd.value === 0 || !costs.has(unit))
+    return undefined;
   return portknock.value / knockd.value;
 }
 
@@ -95,7 +99,7 @@ function cellsOf(figure: Figure): string[] {
     `  ${name}`,
     unit,
     ...contenderNames.map(contender => formatValue(values[contender])),
-    ratio === undefined || unit === '%' ? '' : formatRatio(ratio),
+    ratio === undefined ? '' : formatRatio(ratio),
     goal === undefined ? '' : `${goal.text}: ${goal.met ? 'met' : 'missed'}`,
   ];
 }

@@ -42,10 +42,11 @@ export async function shareOpened(contender: Contender, tries: Tries): Promise<n
   });
   if (opened.at(-1) !== false)
     throw new Error(`${contender.name}: the door is open to somebody who has not knocked`);
-  return (opened.filter(each => each).length / tries.knocks) * 100;
+  return (opened.filter(each => each).length * 100) / tries.knocks;
 }
 
-function plan(
+/** Pure: who sends what, and what of it arrives when. */
+export function plan(
   sources: readonly string[],
   knocks: readonly (readonly KnockPacket[])[],
   way: Way,

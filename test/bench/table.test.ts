@@ -73,8 +73,14 @@ test('ratios: shares where it is less, multiples where it is more', () => {
   }
 });
 
-test('a ratio needs two values, and something to divide by', () => {
-  assert.deepEqual(figures.map(ratioOf), [0.5 / 30, undefined, undefined, 4]);
+test('a ratio needs two values, something to divide by, and a unit of which less is better', () => {
+  assert.deepEqual(figures.map(ratioOf), [0.5 / 30, undefined, undefined, undefined]);
+  const values = { portknock: { value: 8 }, knockd: { value: 2 } };
+  assert.equal(ratioOf({ group: '', name: '', unit: 'MiB', values }), 4);
+  assert.equal(
+    ratioOf({ group: '', name: '', unit: 'MiB', values: { ...values, knockd: { value: 0 } } }),
+    undefined,
+  );
 });
 
 test('a median keeps the quarters around it', () => {
