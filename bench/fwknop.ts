@@ -9,6 +9,7 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../test/e2e/harness/eventually.js';
 import { temporaryFolder, writeSecret } from '../test/e2e/harness/folder.js';
 import type { Program, Scope } from '../test/e2e/harness/program.js';
@@ -22,6 +23,8 @@ const spaPort = 62201;
 const spaLength = 204;
 /** Whole seconds, and the one that has begun counts: it is open for one to two. */
 const timeoutSeconds = 2;
+/** Nothing says from outside when libpcap has set its filter, and what came before is thrown away then. */
+const settleMs = 300;
 const iptables = '/usr/sbin/iptables-nft';
 
 export type FwknopMode = 'pcap' | 'udp';
@@ -78,6 +81,7 @@ export class Fwknop implements DaemonContender {
     const listens = () =>
       this.#mode === 'udp' ? isUdpPortBound(program.pid, spaPort) : isSniffed(program.pid);
     await eventually('fwknopd listens', listens);
+    await sleep(settleMs);
   }
 
   async stop(): Promise<void> {

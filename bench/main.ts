@@ -39,11 +39,11 @@ const options = {
   charts: { kind: 'text' },
 } as const;
 
-async function main(argv: readonly string[]): Promise<number> {
+async function main(argv: readonly string[]): Promise<void> {
   const { options: given } = readCommandLine(argv, options);
   if (given.help) {
     process.stdout.write(help);
-    return 0;
+    return;
   }
   const unknown = given.only.find(name => parts[name] === undefined);
   if (unknown !== undefined)
@@ -56,9 +56,9 @@ async function main(argv: readonly string[]): Promise<number> {
   (given.json ? process.stderr : process.stdout).write(`${formatReport(found)}\n`);
   if (given.json) process.stdout.write(encodeReport(found));
   if (given.charts !== undefined) writePage(given.charts, found);
-  return 0;
 }
 
+/** A part that fails does not take the others' figures with it; the run has failed all the same. */
 async function measure(wanted: readonly string[], counts: Counts): Promise<Report> {
   requirePlace();
   const machine = describeMachine(process.env['PORTKNOCK_ISOLATED'] ?? '');
@@ -67,8 +67,12 @@ async function measure(wanted: readonly string[], counts: Counts): Promise<Repor
     const all: ReportedFigure[] = [];
     for (const part of wanted) {
       process.stderr.write(`bench: ${part}\n`);
-      const some = await parts[part]!(field, counts);
-      all.push(...some.map(figure => ({ part, ...figure, ratio: ratioOf(figure) })));
+      try {
+        const some = await parts[part]!(field, counts);
+        all.push(...some.map(figure => ({ part, ...figure, ratio: ratioOf(figure) })));
+      } catch (error) {
+        process.exitCode = report('bench', error);
+      }
     }
     return all;
   });
@@ -90,7 +94,7 @@ setTimeout(() => {
 }, mostMs).unref();
 
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  await main(process.argv.slice(2));
 } catch (error) {
   process.exitCode = report('bench', error);
 }
