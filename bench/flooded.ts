@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contender, ContenderName } from './contender.js';
 import { pinDaemon } from './processors.js';
 import { atLeast, type Figure, type Unit, type Value } from './table.js';
-import { shareOpened, straight } from './tries.js';
+import { type Found, knockOften, straight } from './tries.js';
 
 interface Row {
   readonly name: string;
@@ -22,15 +22,13 @@ const rows: readonly Row[] = [
 ];
 
 /** The flood alone, so that every table, queue and buffer is as full as it gets. */
-const leadMs = 1000;
+const leadMs = 4000;
 const everyMs = 30;
 /** Until what waited in buffers has been read. */
 const settleMs = 1000;
-const floodTimeoutMs = 60_000;
 
-interface Flooded {
-  readonly opened: number;
-  readonly perSecond: number;
+interface Flooded extends Found {
+  /** In %. */
   readonly lost: number | undefined;
 }
 
@@ -47,25 +45,16 @@ export async function measureFlooded(contenders: readonly Contender[], knocks: n
 }
 
 async function knockUnder(contender: Contender, { perSecond }: Row, knocks: number): Promise<Flooded> {
-  const { place, garbage } = contender;
   const lostBefore = (await contender.lost()) ?? 0;
-  const flood = place.flooder.ask({
-    do: 'flood',
-    address: place.server.ipv4,
-    garbage,
-    packets: Number.MAX_SAFE_INTEGER,
+  const flood = {
+    garbage: contender.garbage,
+    leadMs,
     ...(perSecond === undefined ? {} : { perSecond }),
-    timeoutMs: floodTimeoutMs,
-  });
-  // Heard below; here only so that a failure meanwhile is nobody's unhandled one.
-  flood.catch(() => {});
-  await sleep(leadMs);
-  const opened = await shareOpened(contender, { knocks, everyMs, way: straight });
-  place.flooder.stop();
-  const { sent, ms } = await flood;
+  };
+  const found = await knockOften(contender, { knocks, everyMs, way: straight, flood });
   await sleep(settleMs);
   const lost = await contender.lost();
-  return { opened, perSecond: (sent! / ms!) * 1000, lost: lost && ((lost - lostBefore) / sent!) * 100 };
+  return { ...found, lost: lost && ((lost - lostBefore) / found.sent) * 100 };
 }
 
 function figuresOf(row: Row, found: ReadonlyMap<ContenderName, Flooded>, knocks: number): Figure[] {

@@ -3,7 +3,6 @@
  * at a rate. Only ever run within the bench's own namespaces.
  */
 import { randomBytes } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Garbage } from './contender.js';
 import {
   datagramHeaderLength,
@@ -15,57 +14,72 @@ import {
 } from './packet.js';
 import { PacketBatch, pause, waitExactly } from './sockets.js';
 
-export interface FloodRequest {
-  readonly do: 'flood';
-  /** Dotted IPv4. */
-  readonly address: string;
+/** What a stranger does. */
+export interface FloodPlan {
   readonly garbage: Garbage;
-  /** At most so many. */
-  readonly packets: number;
   /** Without it: as fast as they go. */
   readonly perSecond?: number;
   /** In the names of these addresses by turns; without them each packet has a source of its own. */
   readonly sources?: readonly string[];
-  /** It also ends when it is told to (bench/instrument.ts). */
+}
+
+export interface FloodRequest extends FloodPlan {
+  readonly do: 'flood';
+  /** Dotted IPv4. */
+  readonly address: string;
+  /** At most so many. */
+  readonly packets: number;
   readonly timeoutMs: number;
 }
 
-const batchCount = 512;
+const batchCount = 128;
 /** At a rate: so many small batches a second. */
-const batchesPerSecond = 2000;
-/** Where a flood looks whether it was told to end. */
-const turnEveryMs = 5;
+const batchesPerSecond = 4000;
 
 /** @returns packets sent and how long it took */
-export async function flood(
-  request: FloodRequest,
-  signal: AbortSignal,
-): Promise<{ readonly sent: number; readonly ms: number }> {
-  const { address, garbage, packets, perSecond = Number.POSITIVE_INFINITY, sources, timeoutMs } = request;
+export function flood(request: FloodRequest): { readonly sent: number; readonly ms: number } {
+  const { address, packets, timeoutMs } = request;
   waitExactly();
-  const writer = writerFor(address, garbage, sources === undefined ? new Spoofed() : new Given(sources));
+  const stranger = new Flood(address, request);
   const begun = performance.now();
-  let sent = 0;
-  let turnAt = begun;
   try {
     for (;;) {
-      const now = performance.now();
-      const due = Math.min(packets, dueAfter(now - begun, perSecond)) - sent;
-      if (sent >= packets || now - begun >= timeoutMs || signal.aborted) return { sent, ms: now - begun };
-      // Where the kernel takes only a part, the next batch makes up for it, from sources of its own.
-      if (due > 0) sent += writer.send(Math.min(batchCount, due));
-      else pause(1000 / batchesPerSecond);
-      if (now - turnAt > turnEveryMs) {
-        await nextTurn();
-        turnAt = now;
-      }
+      const now = performance.now() - begun;
+      if (stranger.sent >= packets || now >= timeoutMs) return { sent: stranger.sent, ms: now };
+      pause(stranger.sendDue(now, packets - stranger.sent));
     }
   } finally {
-    writer.close();
+    stranger.close();
   }
 }
 
-function dueAfter(ms: number, perSecond: number): number {
+/** A flood that takes turns with something else. */
+export class Flood {
+  sent = 0;
+  readonly #writer: Writer;
+  readonly #perSecond: number;
+
+  /** @param address dotted IPv4 @throws SystemError, EPERM without CAP_NET_RAW */
+  constructor(address: string, { garbage, perSecond = Number.POSITIVE_INFINITY, sources }: FloodPlan) {
+    this.#writer = writerFor(address, garbage, sources === undefined ? new Spoofed() : new Given(sources));
+    this.#perSecond = perSecond;
+  }
+
+  /** Sends what is due so long after its begin, or a batch of it. @returns after how many milliseconds more is due */
+  sendDue(ms: number, most = Number.POSITIVE_INFINITY): number {
+    const due = Math.min(batchCount, most, dueAfter(ms, this.#perSecond) - this.sent);
+    // Where the kernel takes only a part, the next batch makes up for it, from sources of its own.
+    if (due > 0) this.sent += this.#writer.send(due);
+    return due >= batchCount ? 0 : 1000 / batchesPerSecond;
+  }
+
+  close(): void {
+    this.#writer.close();
+  }
+}
+
+/** How many packets are to have been sent by then. */
+export function dueAfter(ms: number, perSecond: number): number {
   return perSecond === Number.POSITIVE_INFINITY ? perSecond : Math.floor((ms / 1000) * perSecond);
 }
 

@@ -101,7 +101,7 @@ async function measureCosts(
 async function costOnce({ place }: Contender, pids: readonly number[], garbage: Garbage): Promise<number> {
   const spent = () => pids.reduce((sum, pid) => sum + processorMs(pid), 0);
   const before = spent();
-  const { sent } = await place.flooder.ask({
+  const { sent } = await place.prober.ask({
     do: 'flood',
     address: place.server.ipv4,
     garbage,

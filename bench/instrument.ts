@@ -10,13 +10,6 @@ import { type RunRequest, type StartRequest, timeRun, timeStart } from './stopwa
 
 export type Request = KnockRequest | SeriesRequest | FloodRequest | RunRequest | StartRequest;
 
-/** Ends a flood that is under way; the flood's own request is answered then. */
-export interface StopRequest {
-  readonly do: 'stop';
-}
-
-let flooding = new AbortController();
-
 function perform(request: Request): object | Promise<object> {
   switch (request.do) {
     case 'knock':
@@ -24,8 +17,7 @@ function perform(request: Request): object | Promise<object> {
     case 'series':
       return runSeries(request);
     case 'flood':
-      flooding = new AbortController();
-      return flood(request, flooding.signal);
+      return flood(request);
     case 'run':
       return timeRun(request);
     case 'start':
@@ -33,16 +25,12 @@ function perform(request: Request): object | Promise<object> {
   }
 }
 
-async function answer(request: Request): Promise<object> {
+for await (const line of createInterface({ input: process.stdin })) {
+  let answer: object;
   try {
-    return await perform(request);
+    answer = await perform(JSON.parse(line) as Request);
   } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
+    answer = { error: error instanceof Error ? error.message : String(error) };
   }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
 }
-
-createInterface({ input: process.stdin }).on('line', line => {
-  const request = JSON.parse(line) as Request | StopRequest;
-  if (request.do === 'stop') flooding.abort();
-  else void answer(request).then(found => process.stdout.write(`${JSON.stringify(found)}\n`));
-});

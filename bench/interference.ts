@@ -2,7 +2,6 @@
  * How many knocks open the door while a stranger, who knows the client's address, sends SYNs in its name to random ports
  * of the window: what it takes to stop one client. portknock alone.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contender } from './contender.js';
 import { doorPort, openForMs } from './namespaces.js';
 import { pinDaemon } from './processors.js';
@@ -14,7 +13,6 @@ const rates = [100, 500, 2000, 5000, 10_000, 20_000] as const;
 const clients = 4;
 /** The allowance for noisy sources is used up by then at most rates that exceed it. */
 const leadMs = 6000;
-const floodTimeoutMs = 80_000;
 const patienceMs = 100;
 /** The door opens for `openForMs`, and must be shut again before the next knock from the same address. */
 const everyMs = 100;
@@ -38,27 +36,19 @@ export async function measureInterference(contender: Contender, knocks: number):
 async function knockSprayed(contender: Contender, perSecond: number, knocks: number): Promise<number> {
   const { place, garbage } = contender;
   const sources = Array.from({ length: clients }, () => place.freshSource());
-  const address = place.server.ipv4;
-  const spray = place.flooder.ask({
-    do: 'flood',
-    address,
-    garbage,
-    packets: Number.MAX_SAFE_INTEGER,
-    perSecond: perSecond * clients,
-    sources,
-    timeoutMs: floodTimeoutMs,
-  });
-  // Heard below; here only so that a failure meanwhile is nobody's unhandled one.
-  spray.catch(() => {});
-  await sleep(leadMs);
   const turns = Array.from({ length: knocks }, (_, knock) => sources[knock % clients]!);
   const planned = contender.composeKnocks(turns).map((packets, knock) => ({
     source: turns[knock]!,
     arrivals: packets.map((packet, number) => ({ packet, number, at: 0 })),
   }));
-  const request = { do: 'series', address, door: doorPort, knocks: planned, everyMs, patienceMs } as const;
-  const { opened = [] } = await place.prober.ask(request);
-  place.flooder.stop();
-  await spray;
+  const { opened = [] } = await place.prober.ask({
+    do: 'series',
+    address: place.server.ipv4,
+    door: doorPort,
+    knocks: planned,
+    everyMs,
+    patienceMs,
+    flood: { garbage, perSecond: perSecond * clients, sources, leadMs },
+  });
   return (opened.filter(each => each).length * 100) / knocks;
 }

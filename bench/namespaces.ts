@@ -22,8 +22,6 @@ export interface Place {
   readonly onClient: Remote;
   /** On the client too, with the processor that daemons do not run on. */
   readonly prober: Remote;
-  /** On the client too, with the same processor as the prober. */
-  readonly flooder: Remote;
   /** The server's interface to the client. */
   readonly link: string;
   /** An address of the client's that has not been asked for before. */
@@ -43,7 +41,6 @@ export async function makePlace(scope: Scope): Promise<Place> {
     onServer: new Remote(server.namespace),
     onClient: new Remote(client.namespace),
     prober: new Remote(client.namespace, proberPrefix),
-    flooder: new Remote(client.namespace, proberPrefix),
     link: route!.dev,
     freshSource: () => freshAddress(++used),
   };

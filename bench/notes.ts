@@ -15,7 +15,9 @@ export const notes: readonly string[] = [
   'from random sources. The sequence of knockd is thus spared the worst: all SYNs to its first port.',
   'Lost before the daemon: as portknockd counts, and the kernel for a UDP socket. For libpcap nobody does from outside.',
   areSeparate
-    ? 'Processors: prober and flooder share the last one, on which the kernel also does its part for each packet they send,'
+    ? 'Processors: knocks and floods are sent on the last one, on which the kernel also does its part for each packet,'
     : 'Processors: there is only one, which all share: these figures are too high.',
-  ...(areSeparate ? ['as far as to the queue of the daemon; daemons have the others.'] : []),
+  ...(areSeparate
+    ? ['as far as to the queue of the daemon; daemons have the others. A flood does not pause for a knock.']
+    : []),
 ];

@@ -5,7 +5,7 @@
 import { project } from '../test/e2e/harness/isolation.js';
 import type { Namespace } from '../test/e2e/harness/namespace.js';
 import type { Program } from '../test/e2e/harness/program.js';
-import type { Request, StopRequest } from './instrument.js';
+import type { Request } from './instrument.js';
 
 const program = `${project}/dist/bench/instrument.js`;
 /** Longer than any request may take. */
@@ -35,21 +35,12 @@ export class Remote {
     const answer = await new Promise<Answer & { readonly error?: string }>(resolve => {
       this.#settle = resolve;
       timer = setTimeout(resolve, patienceMs, { error: `no answer within ${patienceMs} ms` });
-      this.#say(request);
+      this.#program ??= this.#start();
+      this.#program.write(`${JSON.stringify(request)}\n`);
     });
     clearTimeout(timer);
     if (answer.error !== undefined) throw new Error(`${request.do}: ${answer.error}`);
     return answer;
-  }
-
-  /** Ends what is under way before its time; who asked for it is answered then. */
-  stop(): void {
-    this.#say({ do: 'stop' });
-  }
-
-  #say(request: Request | StopRequest): void {
-    this.#program ??= this.#start();
-    this.#program.write(`${JSON.stringify(request)}\n`);
   }
 
   #start(): Program {

@@ -2,8 +2,12 @@
  * Many knocks, one try each, at a steady pace, and how many of them open the door. Each comes from an address of its own,
  * so they may overlap, and what one has opened is not taken for another's. What of a knock arrives, in which order and
  * when, was decided before (test/methods/network.ts): here it is sent like that.
+ *
+ * A stranger's flood goes on meanwhile, where there is one. It is sent by this process: it pauses for no knock, as it
+ * would where two processes share a processor.
  */
 import type { KnockPacket } from './contender.js';
+import { Flood, type FloodPlan } from './flooder.js';
 import { ipv4Number } from './packet.js';
 import { KnockSender } from './sender.js';
 import { Attempts, beginConnect, pause, socketAddress, waitExactly } from './sockets.js';
@@ -34,30 +38,58 @@ export interface SeriesRequest {
   readonly everyMs: number;
   /** From the last packet of a knock on; what opens later has not opened. */
   readonly patienceMs: number;
+  /** Begins so long before the first knock, and ends with the last. */
+  readonly flood?: FloodPlan & { readonly leadMs: number };
+}
+
+export interface SeriesResult {
+  /** Of each knock, whether it opened the door. */
+  readonly opened: readonly boolean[];
+  /** Packets of the flood, and how long it was. */
+  readonly sent: number;
+  readonly ms: number;
 }
 
 /** Between two attempts to connect. */
 const attemptEveryMs = 20;
 const recentAttempts = 16;
 /** Between two looks at what has come of them. */
+const lookEveryMs = 5;
+/** Between two turns; also by how much the begin of a knock is moved by chance, lest it always follow a batch of the flood. */
 const turnMs = 1;
 
-/** @returns which of them opened */
-export function runSeries(request: SeriesRequest): { readonly opened: readonly boolean[] } {
+export function runSeries(request: SeriesRequest): SeriesResult {
   waitExactly();
-  const tries = request.knocks.map((knock, index) => new Try(request, knock, index * request.everyMs));
+  const flood = request.flood && new Flood(request.address, request.flood);
+  const lead = request.flood?.leadMs ?? 0;
+  const startOf = (index: number) => lead + index * request.everyMs + Math.random() * turnMs;
+  const tries = request.knocks.map((knock, index) => new Try(request, knock, startOf(index)));
   const begun = performance.now();
-  let begunTries = 0;
-  let active: Try[] = [];
-  do {
-    const now = performance.now() - begun;
-    while (tries[begunTries] !== undefined && tries[begunTries]!.startsAt <= now)
-      active.push(tries[begunTries++]!);
-    for (const each of active) each.advance(now);
-    active = active.filter(({ outcome }) => outcome === 'pending');
-    pause(turnMs);
-  } while (begunTries < tries.length || active.length > 0);
-  return { opened: tries.map(({ outcome }) => outcome === 'opened') };
+  try {
+    for (
+      let pending = tries;
+      pending.length > 0;
+      pending = pending.filter(({ outcome }) => outcome === 'pending')
+    ) {
+      const now = performance.now() - begun;
+      const quietMs = flood?.sendDue(now) ?? turnMs;
+      const later = advance(pending, now);
+      pause(Math.min(quietMs, later - (performance.now() - begun)));
+    }
+    const opened = tries.map(({ outcome }) => outcome === 'opened');
+    return { opened, sent: flood?.sent ?? 0, ms: performance.now() - begun };
+  } finally {
+    flood?.close();
+  }
+}
+
+/** Goes on with those that have begun. @param tries in the order of their begin @returns when the next one begins */
+function advance(tries: readonly Try[], now: number): number {
+  for (const each of tries) {
+    if (each.startsAt > now) return each.startsAt;
+    each.advance(now);
+  }
+  return Number.POSITIVE_INFINITY;
 }
 
 /** One knock: its packets, each when it is due, and then attempts to connect until its time is up. */
@@ -73,6 +105,7 @@ class Try {
   #sender: KnockSender | undefined;
   #sent = 0;
   #nextAttempt: number;
+  #nextLook: number;
   #deadline = Number.POSITIVE_INFINITY;
 
   constructor({ address, door, patienceMs }: SeriesRequest, knock: PlannedKnock, startsAt: number) {
@@ -83,6 +116,7 @@ class Try {
     this.#door = socketAddress(address, door);
     this.#from = socketAddress(knock.source, 0);
     this.#nextAttempt = startsAt;
+    this.#nextLook = startsAt;
   }
 
   advance(now: number): void {
@@ -91,6 +125,8 @@ class Try {
       this.#attempts.add(beginConnect(this.#door, this.#from));
       this.#nextAttempt = now + attemptEveryMs;
     }
+    if (now < this.#nextLook) return;
+    this.#nextLook = now + lookEveryMs;
     if (this.#attempts.connected(0)) this.#end('opened');
     else if (now > this.#deadline) this.#end('shut');
   }

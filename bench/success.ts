@@ -6,7 +6,7 @@ import { type Conditions, Network } from '../test/methods/network.js';
 import type { Contender } from './contender.js';
 import { pinDaemon } from './processors.js';
 import { atLeast, type Figure, type Value } from './table.js';
-import { shareOpened, type Tries } from './tries.js';
+import { knockOften, type Tries } from './tries.js';
 
 export interface Row {
   readonly name: string;
@@ -43,7 +43,7 @@ export async function measureSuccess(contenders: readonly Contender[], knocks: n
 async function measureRow(contenders: readonly Contender[], row: Row, knocks: number): Promise<Figure> {
   const values: Record<string, Value> = {};
   for (const contender of contenders) {
-    values[contender.name] = { value: await shareOpened(contender, triesOf(row, knocks)) };
+    values[contender.name] = { value: (await knockOften(contender, triesOf(row, knocks))).opened };
   }
   return {
     group: `knocks that open, one try each, ${knocks} of each contender`,

@@ -2,7 +2,7 @@
 import type { Carried } from '../test/methods/network.js';
 import type { Contender, KnockPacket } from './contender.js';
 import { doorPort } from './namespaces.js';
-import type { Arrival, PlannedKnock } from './series.js';
+import type { Arrival, PlannedKnock, SeriesRequest } from './series.js';
 
 /** From the last packet on: every contender opens within a fraction of it, or does not. */
 export const patienceMs = 1000;
@@ -24,25 +24,40 @@ export interface Tries {
   /** From one knock to the next. */
   readonly everyMs: number;
   readonly way: Way;
+  readonly flood?: NonNullable<SeriesRequest['flood']>;
 }
 
-/** @returns the share that opened, in % @throws Error where the door is open to somebody who has not knocked */
-export async function shareOpened(contender: Contender, tries: Tries): Promise<number> {
+export interface Found {
+  /** In %. */
+  readonly opened: number;
+  /** Packets of the flood, and in a second. */
+  readonly sent: number;
+  readonly perSecond: number;
+}
+
+/** @throws Error where the door is open to somebody who has not knocked */
+export async function knockOften(contender: Contender, tries: Tries): Promise<Found> {
   const { place } = contender;
   const sources = Array.from({ length: tries.knocks }, () => place.freshSource());
   const planned = plan(sources, contender.composeKnocks(sources), tries.way);
   const stranger = { source: place.freshSource(), arrivals: [] };
-  const { opened = [] } = await place.prober.ask({
+  const {
+    opened = [],
+    sent = 0,
+    ms = 1,
+  } = await place.prober.ask({
     do: 'series',
     address: place.server.ipv4,
     door: doorPort,
     knocks: [...planned, stranger],
     everyMs: tries.everyMs,
     patienceMs,
+    ...(tries.flood === undefined ? {} : { flood: tries.flood }),
   });
   if (opened.at(-1) !== false)
     throw new Error(`${contender.name}: the door is open to somebody who has not knocked`);
-  return (opened.filter(each => each).length * 100) / tries.knocks;
+  const share = (opened.filter(each => each).length * 100) / tries.knocks;
+  return { opened: share, sent, perSecond: (sent / ms) * 1000 };
 }
 
 /** Pure: who sends what, and what of it arrives when. */
