@@ -1,21 +1,39 @@
-/** What is compared: a daemon that opens one port to whoever knocks, and the client that knocks at it. */
+/** What is compared: a way to open one port to whoever knocks, and what knocking at it takes. */
 import type { Place } from './namespaces.js';
 import type { Command } from './stopwatch.js';
 
+export type ContenderName = 'portknock' | 'knockd' | 'fwknop' | 'fwknopUdp' | 'floor';
+
+/** A packet of a knock: a SYN, or a datagram where it has a payload. */
+export interface KnockPacket {
+  readonly port: number;
+  /** In Latin-1, a character for each byte. */
+  readonly payload?: string;
+}
+
+/** What a stranger sends to where it hurts: SYNs to any of these ports, or datagrams of such a payload. */
+export interface Garbage {
+  readonly ports: readonly number[];
+  readonly payloadLength?: number;
+}
+
 export interface Contender {
-  readonly name: 'portknock' | 'knockd';
+  readonly name: ContenderName;
   readonly place: Place;
-  /** Starts the daemon. @returns when it hears knocks */
+  readonly garbage: Garbage;
+  /** The packets of one fresh knock from each of these addresses of the client's machine, in order. */
+  composeKnocks(sources: readonly string[]): readonly (readonly KnockPacket[])[];
+  /** Starts the daemon, where there is one. @returns when it hears knocks */
   start(): Promise<void>;
   stop(): Promise<void>;
   /** The process ids of the running daemon. */
   processes(): Promise<number[]>;
-  /** The ports of the next knock. */
-  knockPorts(): readonly number[];
-  /** The ports that the daemon listens to: where a flood hurts. */
-  readonly window: readonly number[];
-  /** Packets that the daemon says it never saw, where it counts them. */
+  /** Packets that did not reach the running daemon, since it was started; undefined where nobody counts them. */
   lost(): Promise<number | undefined>;
+}
+
+/** One with a daemon and a client of its own. */
+export interface DaemonContender extends Contender {
   /** Starts the daemon in the foreground, and how its output says that it hears knocks. */
   readonly daemonCommand: Command;
   readonly readyPattern: string;

@@ -5,14 +5,17 @@
 import { createInterface } from 'node:readline';
 import { type FloodRequest, flood } from './flooder.js';
 import { type KnockRequest, knockAndConnect } from './prober.js';
+import { runSeries, type SeriesRequest } from './series.js';
 import { type RunRequest, type StartRequest, timeRun, timeStart } from './stopwatch.js';
 
-export type Request = KnockRequest | FloodRequest | RunRequest | StartRequest;
+export type Request = KnockRequest | SeriesRequest | FloodRequest | RunRequest | StartRequest;
 
 function perform(request: Request): object | Promise<object> {
   switch (request.do) {
     case 'knock':
       return knockAndConnect(request);
+    case 'series':
+      return runSeries(request);
     case 'flood':
       return flood(request);
     case 'run':

@@ -7,18 +7,18 @@ import { join } from 'node:path';
 import { eventually } from '../test/e2e/harness/eventually.js';
 import { temporaryFolder } from '../test/e2e/harness/folder.js';
 import type { Program, Scope } from '../test/e2e/harness/program.js';
-import type { Contender } from './contender.js';
+import type { DaemonContender, KnockPacket } from './contender.js';
 import { guardChain, makePlace, openForMs, type Place } from './namespaces.js';
 import type { Command } from './stopwatch.js';
 
 /** Sixteen ports that are all different: knockd takes a repeated one for a mistake. */
 export const sequence: readonly number[] = Array.from({ length: 16 }, (_, i) => 40_000 + ((i * 97) % 256));
 
-export class Knockd implements Contender {
+export class Knockd implements DaemonContender {
   readonly name = 'knockd';
   readonly place: Place;
   readonly readyPattern = 'starting up, listening';
-  readonly window = sequence;
+  readonly garbage = { ports: sequence };
   readonly daemonCommand: Command;
   readonly clientCommand: Command;
   readonly #command: readonly string[];
@@ -63,8 +63,8 @@ export class Knockd implements Contender {
     return undefined;
   }
 
-  knockPorts(): readonly number[] {
-    return sequence;
+  composeKnocks(sources: readonly string[]): readonly (readonly KnockPacket[])[] {
+    return sources.map(() => sequence.map(port => ({ port })));
   }
 }
 

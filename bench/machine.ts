@@ -2,11 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release } from 'node:os';
+import { spelling } from './portknock.js';
 
 export interface Machine {
   readonly date: string;
   readonly portknock: string;
   readonly knockd: string;
+  readonly fwknopd: string;
   readonly node: string;
   readonly kernel: string;
   readonly processor: string;
@@ -20,11 +22,11 @@ export function describeMachine(kind: string): Machine {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };
-  const knockd = spawnSync('knockd', ['-V'], { encoding: 'utf8' }).stdout ?? '';
   return {
     date: new Date().toISOString(),
-    portknock: version,
-    knockd: /knockd (\S+)/.exec(knockd)?.[1] ?? 'unknown',
+    portknock: `${version} (${spelling})`,
+    knockd: `${versionOf('knockd', /knockd (\S+)/)} (16 SYNs)`,
+    fwknopd: versionOf('fwknopd', /server ([^\s,]+)/),
     node: process.version,
     kernel: release(),
     processor: cpus()[0]?.model ?? 'unknown',
@@ -34,10 +36,15 @@ export function describeMachine(kind: string): Machine {
   };
 }
 
+function versionOf(program: string, pattern: RegExp): string {
+  const { stdout } = spawnSync(program, ['-V'], { encoding: 'utf8' });
+  return pattern.exec(stdout ?? '')?.[1] ?? 'unknown';
+}
+
 export function formatMachine(machine: Machine): string {
-  const { date, portknock, knockd, node, kernel, processor, processors, load, privileges } = machine;
+  const { date, portknock, knockd, fwknopd, node, kernel, processor, processors, load, privileges } = machine;
   return [
-    `portknock ${portknock} against knockd ${knockd}, 16 ports each · Node ${node} · Linux ${kernel} · ${date}`,
+    `portknock ${portknock}, knockd ${knockd}, fwknopd ${fwknopd} · Node ${node} · Linux ${kernel} · ${date}`,
     `${processors} × ${processor} · load before ${load.toFixed(2)} · as ${privileges}`,
   ].join('\n');
 }

@@ -1,5 +1,5 @@
 /**
- * Two namespaces and the link between them: a server and a client for one contender, with a process that measures on
+ * Two namespaces and the link between them: a server and a client for one contender, with processes that measure on
  * either side. Each contender has its own pair, so none sees the packets of another.
  */
 import type { Host } from '../test/e2e/harness/host.js';
@@ -10,18 +10,22 @@ import { Remote } from './remote.js';
 
 /** The guarded service, and what it is called in firewalls. */
 export const doorPort = 22;
-/** How long every contender opens it: it has to be shut again before the next knock. */
-export const openForMs = 200;
+/** How long every contender that can opens it: it has to be shut again before the next knock from one address. */
+export const openForMs = 100;
+/** All of it is the client's: a knock from an address that no daemon has heard before is one from a fresh client. */
+const freshNetwork = '10.78.0.0/16';
 
 export interface Place {
   readonly server: Host;
   readonly client: Host;
   readonly onServer: Remote;
   readonly onClient: Remote;
-  /** On the client too, with a processor of its own: for knocks alone, as what it starts would share that. */
+  /** On the client too, with the processor that daemons do not run on. */
   readonly prober: Remote;
   /** The server's interface to the client. */
   readonly link: string;
+  /** An address of the client's that has not been asked for before. */
+  freshSource(): string;
 }
 
 export async function makePlace(scope: Scope): Promise<Place> {
@@ -30,6 +34,7 @@ export async function makePlace(scope: Scope): Promise<Place> {
   const [route] = JSON.parse(await server.namespace.ip(`-json route get ${client.ipv4}`)) as {
     dev: string;
   }[];
+  let used = 0;
   return {
     server,
     client,
@@ -37,7 +42,14 @@ export async function makePlace(scope: Scope): Promise<Place> {
     onClient: new Remote(client.namespace),
     prober: new Remote(client.namespace, proberPrefix),
     link: route!.dev,
+    freshSource: () => freshAddress(++used),
   };
+}
+
+/** @param index from 1; after 65534 the first comes again */
+function freshAddress(index: number): string {
+  const host = 1 + ((index - 1) % 65534);
+  return `10.78.${host >>> 8}.${host & 255}`;
 }
 
 async function makeHosts(scope: Scope): Promise<{ server: Host; client: Host }> {
@@ -45,6 +57,8 @@ async function makeHosts(scope: Scope): Promise<{ server: Host; client: Host }> 
   const client = await network.addClient();
   // Answers to spoofed sources would come back to whoever spoofs, and be sent on for ever.
   await client.namespace.configure('ipv4/ip_forward', '0');
+  await client.namespace.ip(`route add local ${freshNetwork} dev lo`);
+  await network.server.namespace.ip(`route add ${freshNetwork} via ${client.ipv4}`);
   return { server: network.server, client };
 }
 

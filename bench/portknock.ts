@@ -1,50 +1,68 @@
 /** portknockd and portknock as contenders: the real programs, with the ledger on the disk that the project lies on. */
-import { readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { composeSealed } from '../src/methods/port-sequence/compose.js';
+import { type Spelling, windowLength } from '../src/methods/port-sequence/spelling.js';
 import { parseAddress } from '../src/net/address.js';
-import { Daemon } from '../test/e2e/harness/daemon.js';
+import { Daemon, type NamedSettings } from '../test/e2e/harness/daemon.js';
+import { writeSecret } from '../test/e2e/harness/folder.js';
 import { project } from '../test/e2e/harness/isolation.js';
-import type { Scope } from '../test/e2e/harness/program.js';
-import type { Contender } from './contender.js';
+import type { Program, Scope } from '../test/e2e/harness/program.js';
+import type { DaemonContender, Garbage, KnockPacket } from './contender.js';
 import { doorPort, makePlace, openForMs, type Place } from './namespaces.js';
 import type { Command } from './stopwatch.js';
 
+/** How knocks are spelled in all that is measured: the one place to change it. */
+export const spelling: Spelling = 'spread';
+
+const name = 'laptop';
 const clientId = 7;
 const commandId = 1;
-const windowLength = 4096;
+/** What every other configured client is given: whose key it is makes no difference to the work. */
+const othersKeyFile = 'others.key';
+/** Fifty thousand clients are a configuration of 5 MB. */
+const patienceMs = 60_000;
 
-export class Portknock implements Contender {
+export class Portknock implements DaemonContender {
   readonly name = 'portknock';
   readonly place: Place;
   readonly readyPattern = ': ready';
-  readonly window: readonly number[];
+  readonly garbage: Garbage;
   readonly #daemon: Daemon;
   readonly #folder: string;
+  #program: Program | undefined;
   #lastTime = 0;
 
-  /** @param folder on a disk: what is kept in memory is durable for nothing */
-  static async create(scope: Scope, folder: string): Promise<Portknock> {
-    return new Portknock(scope, await makePlace(scope), folder);
+  /** @param clients how many are configured, the one that knocks among them */
+  static async create(scope: Scope, clients = 1): Promise<Portknock> {
+    return new Portknock(scope, await makePlace(scope), folderOnDisk(scope), clients);
   }
 
-  private constructor(scope: Scope, place: Place, folder: string) {
+  private constructor(scope: Scope, place: Place, folder: string, clients: number) {
     this.place = place;
     this.#folder = folder;
     this.#daemon = new Daemon(scope, place.server, {
       top: { state_directory: join(folder, 'state') },
+      spelling,
       doors: [{ name: 'ssh', command: commandId, services: [`tcp/${doorPort}`], open_for: `${openForMs}ms` }],
-      clients: [{ name: 'laptop', id: clientId, address: 'required' }],
+      clients: [{ name, id: clientId, address: 'required' }, ...others(clients - 1)],
     });
-    this.window = Array.from({ length: windowLength }, (_, offset) => this.#daemon.basePort + offset);
+    writeSecret(this.#daemon.folder, othersKeyFile, `${randomBytes(32).toString('hex')}\n`);
+    const ports = Array.from(
+      { length: windowLength[spelling] },
+      (_, offset) => this.#daemon.basePort + offset,
+    );
+    this.garbage = { ports };
   }
 
   async start(): Promise<void> {
-    await this.#daemon.run();
+    this.#program = this.#daemon.command(['run']);
+    await this.#program.line(/ready/, patienceMs);
   }
 
   async stop(): Promise<void> {
-    await this.#daemon.program?.stop();
+    await this.#program?.stop();
   }
 
   async processes(): Promise<number[]> {
@@ -56,17 +74,24 @@ export class Portknock implements Contender {
     return (await this.#status()).counters.lost;
   }
 
-  knockPorts(): number[] {
-    this.#lastTime = Math.max(Date.now(), this.#lastTime + 1);
-    return composeSealed({
-      siteKey: keyIn(this.#daemon.siteKeyFile),
-      key: keyIn(this.#clientKeyFile),
-      clientId,
-      commandId,
-      time: this.#lastTime,
-      basePort: this.#daemon.basePort,
-      spelling: this.#daemon.spelling,
-      address: parseAddress(this.place.client.ipv4)!,
+  composeKnocks(sources: readonly string[]): readonly (readonly KnockPacket[])[] {
+    const siteKey = keyIn(this.#daemon.siteKeyFile);
+    const key = keyIn(this.#clientKeyFile);
+    const { basePort } = this.#daemon;
+    return sources.map(source => {
+      this.#lastTime = Math.max(Date.now(), this.#lastTime + 1);
+      const address = parseAddress(source)!;
+      const request = {
+        siteKey,
+        key,
+        clientId,
+        commandId,
+        time: this.#lastTime,
+        basePort,
+        address,
+        spelling,
+      };
+      return composeSealed(request).map(port => ({ port }));
     });
   }
 
@@ -84,24 +109,37 @@ export class Portknock implements Contender {
         ...[server.ipv4, String(basePort), String(commandId), '--client-id', String(clientId)],
         ...['--site-key-file', siteKeyFile, '--key-file', this.#clientKeyFile],
         ...['--address', client.ipv4],
+        ...['--spelling', spelling],
       ],
       env: { XDG_STATE_HOME: join(this.#folder, 'client') },
     };
   }
 
   get #clientKeyFile(): string {
-    return join(this.#daemon.folder, 'laptop.key');
+    return join(this.#daemon.folder, `${name}.key`);
   }
 
   async #status(): Promise<{ pid: number; listener_pid: number; counters: { lost: number } }> {
-    const { stdout } = await ended(this.#daemon.command(['status', '--json']));
-    return JSON.parse(stdout) as { pid: number; listener_pid: number; counters: { lost: number } };
+    const program = this.#daemon.command(['status', '--json']);
+    await program.end(patienceMs);
+    return JSON.parse(program.stdout) as { pid: number; listener_pid: number; counters: { lost: number } };
   }
 }
 
-async function ended<P extends { end(): Promise<unknown> }>(program: P): Promise<P> {
-  await program.end();
-  return program;
+function others(count: number): NamedSettings[] {
+  return Array.from({ length: count }, (_, index) => ({
+    name: `other-${index}`,
+    id: 1000 + index,
+    key_file: othersKeyFile,
+  }));
+}
+
+/** A folder that is not in memory, where there is one: what makes a ledger durable is part of the figure. */
+function folderOnDisk(scope: Scope): string {
+  const folder = mkdtempSync(join(project, 'dist', 'bench-'));
+  mkdirSync(join(folder, 'state'));
+  scope.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
 
 function keyIn(path: string): Uint8Array {

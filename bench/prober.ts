@@ -2,7 +2,10 @@
  * Knocks, and finds the moment at which the door is open: connections are begun several times in a millisecond until one
  * is answered. It blocks the event loop meanwhile, so that Node's own turns are no part of what is measured.
  */
-import { Attempts, beginConnect, drop, socketAddress, waitExactly } from './sockets.js';
+import type { KnockPacket } from './contender.js';
+import { ipv4Number } from './packet.js';
+import { KnockSender } from './sender.js';
+import { Attempts, beginConnect, socketAddress, waitExactly } from './sockets.js';
 
 /** Between two attempts; what is measured is late by this at most, and by one connection's time. */
 export const attemptEveryMs = 0.1;
@@ -10,15 +13,14 @@ export const attemptEveryMs = 0.1;
 const recentAttempts = 16;
 /** An open door answers within much less. */
 const shutForMs = 2;
-/** A new connection may look to a firewall like part of one that was before: so more than one must get in. */
-const shutChecks = 3;
 
 export interface KnockRequest {
   readonly do: 'knock';
-  /** Dotted IPv4. */
+  /** Dotted IPv4: the client's, and the server's. */
+  readonly source: string;
   readonly address: string;
-  /** Where to send the SYNs, in order. */
-  readonly ports: readonly number[];
+  /** What to send, in order. */
+  readonly packets: readonly KnockPacket[];
   /** The port that opens. */
   readonly door: number;
   readonly timeoutMs: number;
@@ -26,35 +28,28 @@ export interface KnockRequest {
   readonly alwaysOpen?: boolean;
 }
 
-/** @returns milliseconds from before the last SYN to the first connection; undefined where none came in time */
+/** @returns milliseconds from before the last packet to the first connection; undefined where none came in time */
 export function knockAndConnect(request: KnockRequest): { readonly ms: number | undefined } {
-  const door = socketAddress(request.address, request.door);
+  const { source, address, packets, timeoutMs } = request;
+  const door = socketAddress(address, request.door);
+  const from = socketAddress(source, 0);
   waitExactly();
-  if (request.alwaysOpen !== true) requireShut(door, request.door);
-  const from = sendSyns(request.address, request.ports);
-  const at = firstConnection(door, from + request.timeoutMs);
-  return { ms: at === undefined ? undefined : at - from };
-}
-
-function requireShut(door: Buffer, port: number): void {
-  for (let check = 0; check < shutChecks; check++) {
-    if (firstConnection(door, performance.now() + shutForMs) === undefined) return;
+  if (request.alwaysOpen !== true && firstConnection(door, from, performance.now() + shutForMs) !== undefined)
+    throw new Error(`port ${request.door} was open before the knock`);
+  const sender = new KnockSender(packets.length, address);
+  try {
+    for (const [index, packet] of packets.entries()) sender.put(index, ipv4Number(source), packet);
+    sender.send(packets.length - 1);
+    const begun = performance.now();
+    sender.send(1, packets.length - 1);
+    const at = firstConnection(door, from, begun + timeoutMs);
+    return { ms: at === undefined ? undefined : at - begun };
+  } finally {
+    sender.close();
   }
-  throw new Error(`port ${port} was open before the knock`);
 }
 
-/** @returns the moment before the last one was handed to the kernel */
-function sendSyns(address: string, ports: readonly number[]): number {
-  let before = 0;
-  for (const port of ports) {
-    const to = socketAddress(address, port);
-    before = performance.now();
-    drop(beginConnect(to));
-  }
-  return before;
-}
-
-function firstConnection(door: Buffer, deadline: number): number | undefined {
+function firstConnection(door: Buffer, from: Buffer, deadline: number): number | undefined {
   const attempts = new Attempts(recentAttempts);
   try {
     let next = 0;
@@ -62,7 +57,7 @@ function firstConnection(door: Buffer, deadline: number): number | undefined {
       const now = performance.now();
       if (now > deadline) return undefined;
       if (now >= next) {
-        attempts.add(beginConnect(door));
+        attempts.add(beginConnect(door, from));
         next = now + attemptEveryMs;
       }
       if (attempts.connected(next - performance.now())) return performance.now();

@@ -1,10 +1,8 @@
-/** What the kernel knows of running processes: their memory and their time on the processors. */
-import { readFileSync } from 'node:fs';
+/** What the kernel knows of running processes: their memory, their time on the processors, and how often they wake. */
+import { readdirSync, readFileSync } from 'node:fs';
 
 const pageBytes = 4096;
 const mib = 1 << 20;
-/** USER_HZ, which is 100 on every machine that Node runs on. */
-const tickMs = 10;
 
 /** Resident memory, in MiB. What processes share counts in each of them. */
 export function residentMib(pid: number): number {
@@ -24,10 +22,18 @@ export function proportionalMib(pid: number): number {
   return Number(kib) / 1024;
 }
 
-/** Milliseconds on a processor since its start, in steps of 10. */
+/** Milliseconds on a processor, of all threads since their start: what proc(5) calls utime and stime, to the nanosecond. */
 export function processorMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  // The name before may hold spaces and brackets.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * tickMs;
+  return sumOverThreads(pid, 'schedstat', text => Number(text.split(' ')[0]) / 1e6);
+}
+
+/** How often its threads have gone to sleep of their own will, and so were woken. */
+export function wakeups(pid: number): number {
+  return sumOverThreads(pid, 'status', text => Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(text)?.[1]));
+}
+
+function sumOverThreads(pid: number, file: string, read: (text: string) => number): number {
+  return readdirSync(`/proc/${pid}/task`)
+    .map(thread => read(readFileSync(`/proc/${pid}/task/${thread}/${file}`, 'latin1')))
+    .reduce((sum, each) => sum + each, 0);
 }

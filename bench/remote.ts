@@ -1,4 +1,7 @@
-/** The asking end of a process that measures within a namespace (bench/instrument.ts): one request at a time. */
+/**
+ * The asking end of a process that measures within a namespace (bench/instrument.ts): one request at a time. It is
+ * started when it is first needed.
+ */
 import { project } from '../test/e2e/harness/isolation.js';
 import type { Namespace } from '../test/e2e/harness/namespace.js';
 import type { Program } from '../test/e2e/harness/program.js';
@@ -8,30 +11,43 @@ const program = `${project}/dist/bench/instrument.js`;
 /** Longer than any request may take. */
 const patienceMs = 90_000;
 
-type Answer = { readonly ms?: number; readonly sent?: number; readonly error?: string };
+export interface Answer {
+  readonly ms?: number;
+  readonly sent?: number;
+  readonly opened?: readonly boolean[];
+}
 
 export class Remote {
-  readonly #program: Program;
-  #settle: ((answer: Answer) => void) | undefined;
+  readonly #namespace: Namespace;
+  readonly #prefix: readonly string[];
+  #program: Program | undefined;
+  #settle: ((answer: Answer & { readonly error?: string }) => void) | undefined;
 
   /** @param prefix a command that starts commands, with its arguments */
   constructor(namespace: Namespace, prefix: readonly string[] = []) {
-    const [command = '', ...args] = [...prefix, process.execPath, program];
-    this.#program = namespace.start(command, args);
-    this.#program.onLine(line => this.#settle?.(JSON.parse(line) as Answer));
-    void this.#program.ended.then(() => this.#settle?.({ error: `it ended\n${this.#program.output}` }));
+    this.#namespace = namespace;
+    this.#prefix = prefix;
   }
 
   /** @throws Error where it could not be done, or not in time */
-  async ask(request: Request): Promise<{ readonly ms: number | undefined; readonly sent: number }> {
+  async ask(request: Request): Promise<Answer> {
     let timer: NodeJS.Timeout | undefined;
-    const answer = await new Promise<Answer>(resolve => {
+    const answer = await new Promise<Answer & { readonly error?: string }>(resolve => {
       this.#settle = resolve;
       timer = setTimeout(resolve, patienceMs, { error: `no answer within ${patienceMs} ms` });
+      this.#program ??= this.#start();
       this.#program.write(`${JSON.stringify(request)}\n`);
     });
     clearTimeout(timer);
     if (answer.error !== undefined) throw new Error(`${request.do}: ${answer.error}`);
-    return { ms: answer.ms, sent: answer.sent ?? 0 };
+    return answer;
+  }
+
+  #start(): Program {
+    const [command = '', ...args] = [...this.#prefix, process.execPath, program];
+    const started = this.#namespace.start(command, args);
+    started.onLine(line => this.#settle?.(JSON.parse(line) as Answer));
+    void started.ended.then(() => this.#settle?.({ error: `it ended\n${started.output}` }));
+    return started;
   }
 }

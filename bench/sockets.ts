@@ -19,6 +19,7 @@ const refused = 111;
 const setTimerSlack = 29;
 
 const library = koffi.load(null);
+const bindCall = library.func('int bind(int, const void *, uint32_t)');
 const connectCall = library.func('int connect(int, const void *, uint32_t)');
 const ppollCall = library.func('int ppoll(void *, unsigned long, const void *, const void *)');
 const prctlCall = library.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)');
@@ -33,17 +34,39 @@ export function socketAddress(address: string, port: number): Buffer {
   return bytes;
 }
 
-/** Begins a connection: its SYN is sent when this returns. @returns the socket @throws SystemError */
-export function beginConnect(to: Buffer): number {
+/**
+ * Begins a connection: its SYN is sent when this returns.
+ * @param from an address of this machine, with port 0
+ * @returns the socket
+ * @throws SystemError
+ */
+export function beginConnect(to: Buffer, from: Buffer): number {
   const fd = libc().socket(inet, stream | nonBlocking | closeOnExec, 0);
+  if (bindCall(fd, from, from.length) === -1) throw failed(fd, 'bind', koffi.errno());
   if (connectCall(fd, to, to.length) === -1) {
     const errno = koffi.errno();
-    if (errno !== inProgress && errno !== refused) {
-      libc().close(fd);
-      throw new SystemError('connect', errno);
-    }
+    if (errno !== inProgress && errno !== refused) throw failed(fd, 'connect', errno);
   }
   return fd;
+}
+
+function failed(fd: number, call: string, errno: number): SystemError {
+  libc().close(fd);
+  return new SystemError(call, errno);
+}
+
+/** Sleeps without Node's event loop; exactly so after `waitExactly`. */
+export function pause(ms: number): void {
+  if (ms > 0) ppollCall(null, 0, timespec(ms), null);
+}
+
+/** struct timespec: seconds, nanoseconds. */
+function timespec(ms: number): Buffer {
+  const bytes = Buffer.alloc(16);
+  const nanoseconds = Math.max(0, Math.round(ms * 1e6));
+  bytes.writeBigInt64LE(BigInt(Math.floor(nanoseconds / 1e9)));
+  bytes.writeBigInt64LE(BigInt(nanoseconds % 1e9), 8);
+  return bytes;
 }
 
 /** Has the kernel end this thread's waits when they are over, not up to 50 µs later (prctl(2), PR_SET_TIMERSLACK). */
@@ -61,8 +84,6 @@ export class Attempts {
   readonly #fds: number[] = [];
   readonly #most: number;
   readonly #table: Buffer;
-  /** struct timespec: seconds, nanoseconds. */
-  readonly #wait = Buffer.alloc(16);
 
   constructor(most: number) {
     this.#most = most;
@@ -81,8 +102,7 @@ export class Attempts {
 
   /** Waits until one of them is connected, for so long. @throws Error where one was refused: nothing listens there */
   connected(waitMs: number): boolean {
-    this.#wait.writeBigInt64LE(BigInt(Math.max(0, Math.round(waitMs * 1e6))), 8);
-    if (ppollCall(this.#table, this.#fds.length, this.#wait, null) < 1) return false;
+    if (ppollCall(this.#table, this.#fds.length, timespec(waitMs), null) < 1) return false;
     for (let index = 0; index < this.#fds.length; index++) {
       const events = this.#table.readInt16LE(index * pollLength + 6);
       if ((events & pollFailed) !== 0) throw new Error('the connection was refused');
@@ -105,19 +125,19 @@ export class PacketBatch {
   readonly packets: Buffer;
   readonly #fd = libc().socket(inet, raw | closeOnExec, rawProtocol);
   readonly #messages: Buffer;
-  /** What the messages point to; the kernel reads them at every call. */
-  readonly #kept: readonly Buffer[];
-  readonly #count: number;
+  readonly #vectors: Buffer;
+  /** What the messages point to beside; the kernel reads it at every call. */
+  readonly #to: Buffer;
 
-  /** @param length bytes of one packet @throws SystemError, EPERM without CAP_NET_RAW */
+  /** @param length bytes of one packet, or room for it @throws SystemError, EPERM without CAP_NET_RAW */
   constructor(count: number, length: number, destination: string) {
-    this.#count = count;
     this.packets = Buffer.allocUnsafeSlow(count * length).fill(0);
     const to = Buffer.allocUnsafeSlow(16);
     to.set(socketAddress(destination, 0));
     const vectors = Buffer.allocUnsafeSlow(count * vectorLength).fill(0);
     this.#messages = Buffer.allocUnsafeSlow(count * messageLength).fill(0);
-    this.#kept = [to, vectors];
+    this.#to = to;
+    this.#vectors = vectors;
     for (let index = 0; index < count; index++) {
       vectors.writeBigUInt64LE(addressOf(this.packets) + BigInt(index * length), index * vectorLength);
       vectors.writeBigUInt64LE(BigInt(length), index * vectorLength + 8);
@@ -129,16 +149,26 @@ export class PacketBatch {
     }
   }
 
-  /** Sends the first `count` packets. @returns how many the kernel took @throws SystemError */
-  send(count = this.#count): number {
-    const sent: number = sendmmsgCall(this.#fd, this.#messages, count, 0);
+  /** Says how long the packet at a place is, where it does not fill its room. */
+  setLength(index: number, length: number): void {
+    this.#vectors.writeBigUInt64LE(BigInt(length), index * vectorLength + 8);
+  }
+
+  /**
+   * Sends packets that stand one after the other.
+   * @param first the place of the first of them
+   * @returns how many the kernel took @throws SystemError
+   */
+  send(count: number, first = 0): number {
+    const messages = first === 0 ? this.#messages : this.#messages.subarray(first * messageLength);
+    const sent: number = sendmmsgCall(this.#fd, messages, count, 0);
     if (sent === -1) throw new SystemError('sendmmsg', koffi.errno());
     return sent;
   }
 
   close(): void {
     // Used here, so that nothing frees what the kernel reads before the last call.
-    if (this.#kept.length > 0) libc().close(this.#fd);
+    if (this.#to.length > 0) libc().close(this.#fd);
   }
 }
 

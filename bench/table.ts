@@ -1,7 +1,8 @@
 /** Figures as a table for people, and as a document for programs. It measures nothing. */
+import type { ContenderName } from './contender.js';
 import type { Spread } from './spread.js';
 
-export type Unit = 'ms' | 'µs' | 'MiB' | 'packets' | 'packets/s';
+export type Unit = 'ms' | 'µs' | 'MiB' | '%' | 'packets' | '/s';
 
 /** One value, and between what most of the measurements lie where there were many. */
 export interface Value {
@@ -16,31 +17,58 @@ export interface Figure {
   readonly group: string;
   readonly name: string;
   readonly unit: Unit;
-  readonly portknock?: Value | undefined;
-  readonly knockd?: Value | undefined;
-  /** What it cannot be less than: the same without a daemon, or Node doing nothing. */
-  readonly floor?: Value | undefined;
+  /** Of the floor: what it cannot be less than, the same without a daemon, or Node doing nothing. */
+  readonly values: { readonly [Name in ContenderName]?: Value | undefined };
   readonly goal?: Goal | undefined;
 }
 
-/** What the issue asks for. Nothing fails by missing it: a figure is only as good as the machine. */
+/** What the project sets itself. Nothing fails by missing it: a figure is only as good as the machine. */
 export interface Goal {
   readonly text: string;
   readonly met: boolean;
+  /** In the figure's unit, where it is a number. */
+  readonly at?: number;
 }
+
+/** In the order in which they stand, and what they are called. */
+export const contenderTitles: Readonly<Record<ContenderName, string>> = {
+  portknock: 'portknock',
+  knockd: 'knockd',
+  fwknop: 'fwknop',
+  fwknopUdp: 'fwknop -U',
+  floor: 'floor',
+};
+
+export const contenderNames = Object.keys(contenderTitles) as ContenderName[];
 
 /** The median, with the quarters below and above it. */
 export function median({ p50, p25, p75 }: Spread): Value {
   return { value: p50, low: p25, high: p75 };
 }
 
-/** portknock's share of knockd's; undefined where one of them was not measured. */
-export function ratioOf({ portknock, knockd }: Figure): number | undefined {
-  if (portknock === undefined || knockd === undefined || knockd.value === 0) return undefined;
+/** A goal that a value does not exceed. */
+export function atMost(text: string, limit: number, value: number | undefined): Goal | undefined {
+  return value === undefined ? undefined : { text, met: value <= limit, at: limit };
+}
+
+/** A goal that a value reaches. */
+export function atLeast(text: string, limit: number, value: number | undefined): Goal | undefined {
+  return value === undefined ? undefined : { text, met: value >= limit, at: limit };
+}
+
+/** Of these less is better, whatever else they are. */
+const costs: ReadonlySet<Unit> = new Set(['ms', 'µs', 'MiB']);
+
+/** portknock's share of knockd's; undefined where one of them was not measured, or it would say nothing. */
+export function ratioOf({ unit, values: { portknock, knockd } }: Figure): number | undefined {
+  if (portknock === undefined || knockd === undefined || knockd.value === 0 || !costs.has(unit))
+    return undefined;
   return portknock.value / knockd.value;
 }
 
-const columns = ['', 'portknock', 'knockd', 'ratio', 'floor', 'goal'] as const;
+const columns = ['', '', ...Object.values(contenderTitles), 'ratio', 'goal'];
+/** The other columns hold numbers. */
+const wordColumns = new Set([0, 1, columns.length - 1]);
 
 /** Lines without the last newline; numbers right, words left. */
 export function formatTable(figures: readonly Figure[]): string {
@@ -55,38 +83,37 @@ export function formatTable(figures: readonly Figure[]): string {
   const line = (cells: readonly string[]) => {
     if (cells.length === 1) return cells[0]!;
     const aligned = cells.map((cell, column) => pad(cell, widths[column]!, column));
-    return aligned.join('   ').trimEnd();
+    return aligned.join('  ').trimEnd();
   };
   return [columns, ...rows].map(line).join('\n');
 }
 
 function pad(cell: string, width: number, column: number): string {
-  const words = column === 0 || column === columns.length - 1;
-  return words ? cell.padEnd(width) : cell.padStart(width);
+  return wordColumns.has(column) ? cell.padEnd(width) : cell.padStart(width);
 }
 
 function cellsOf(figure: Figure): string[] {
-  const { name, unit, portknock, knockd, floor, goal } = figure;
+  const { name, unit, values, goal } = figure;
   const ratio = ratioOf(figure);
   return [
     `  ${name}`,
-    formatValue(portknock, unit),
-    formatValue(knockd, unit),
+    unit,
+    ...contenderNames.map(contender => formatValue(values[contender])),
     ratio === undefined ? '' : formatRatio(ratio),
-    formatValue(floor, unit),
     goal === undefined ? '' : `${goal.text}: ${goal.met ? 'met' : 'missed'}`,
   ];
 }
 
-function formatValue(value: Value | undefined, unit: Unit): string {
+function formatValue(value: Value | undefined): string {
   if (value === undefined) return '';
   const { low, high } = value;
-  const between = low === undefined || high === undefined ? '' : ` (${digits(low)}–${digits(high)})`;
-  return `${digits(value.value)} ${unit}${between}`;
+  const between =
+    low === undefined || high === undefined ? '' : ` (${formatNumber(low)}–${formatNumber(high)})`;
+  return `${formatNumber(value.value)}${between}`;
 }
 
 /** Three digits that count, and all digits before the point. */
-function digits(value: number): string {
+export function formatNumber(value: number): string {
   const size = Math.abs(value);
   if (Number.isInteger(value) || size >= 100) return Math.round(value).toLocaleString('en');
   return value.toFixed(size >= 10 ? 1 : size >= 1 ? 2 : 3);
@@ -96,10 +123,5 @@ function digits(value: number): string {
 export function formatRatio(ratio: number): string {
   if (ratio >= 1) return `${ratio.toFixed(ratio >= 10 ? 0 : 1)}×`;
   const inverse = 1 / ratio;
-  return `1/${inverse.toFixed(inverse >= 10 ? 0 : 1)}`;
-}
-
-/** The same for programs, with the ratios. */
-export function toDocument(machine: Readonly<Record<string, unknown>>, figures: readonly Figure[]) {
-  return { machine, figures: figures.map(figure => ({ ...figure, ratio: ratioOf(figure) })) };
+  return inverse === Number.POSITIVE_INFINITY ? '0' : `1/${inverse.toFixed(inverse >= 10 ? 0 : 1)}`;
 }

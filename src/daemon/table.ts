@@ -19,11 +19,12 @@ export const openingSets = {
 export const liveSets = { ipv4: 'live4', ipv6: 'live6' } as const;
 
 /**
- * One source in a second, and at once, before the kernel keeps it away from the daemon. Many clients may share one address
- * behind a NAT; and whoever sends more in a client's name shuts that client out, so it must be a lot: DESIGN.md section 5.
+ * One source in a second, and at once, before the kernel keeps it away from the daemon. Whoever sends more in a client's
+ * name shuts that client out, for all at once come 32 SYNs of a knock and find nothing left: so it must be more than spoils
+ * a knock anyway (DESIGN.md section 5).
  */
-const noisyRate = 4096;
-const noisyBurst = 4096;
+const noisyRate = 32_768;
+const noisyBurst = 32_768;
 /** Elements in the set of noisy sources; when it is full, newcomers pass unlimited. */
 const noisySize = 65535;
 
