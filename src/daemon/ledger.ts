@@ -74,9 +74,10 @@ export class Ledger {
     }
   }
 
-  /** Whether a knock of this time had better wait until the floor has been raised. */
-  isRising(time: number): boolean {
-    return !this.#floor.covers(time) && this.#floor.isRising(time);
+  /** What a knock of this time has to wait for: the floor, which is being raised, or a write of its own. */
+  delayOf(time: number): 'floor' | 'write' | undefined {
+    if (this.#floor.covers(time)) return undefined;
+    return this.#floor.isRising(time) ? 'floor' : 'write';
   }
 
   /** Remembers a time, durable when it returns. @throws an error of the file system: then nothing may open */

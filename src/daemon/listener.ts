@@ -20,7 +20,7 @@ import { encodeFrame, frameLength } from './frames.js';
 import { Ledger } from './ledger.js';
 import { Load } from './load.js';
 import { Quota } from './quota.js';
-import { Rehearsal } from './rehearsal.js';
+import { rehearse } from './rehearsal.js';
 import { buildSite, type SiteSettings } from './site.js';
 
 /** Descriptors, in the order in which the monitor hands them over after standard error. */
@@ -42,9 +42,6 @@ const monitor = process.ppid;
 /** Refusals told to the monitor in ten seconds; the rest are only counted. */
 const refusalQuota = 20;
 const summaryMs = 10_000;
-const rehearsals = 10;
-/** After so long without a packet what a knock needs has left the processor's caches. */
-const idleMs = 50;
 
 class Listener {
   readonly #monitor = new Socket({ fd: monitorDescriptor, readable: true, writable: true });
@@ -61,8 +58,6 @@ class Listener {
   /** Whether the configuration has a method now. */
   #recognises = false;
   #started = false;
-  #rehearsal: Rehearsal | undefined;
-  #wasIdle = false;
   #isFlooded = false;
   #summary: NodeJS.Timeout | undefined;
 
@@ -100,7 +95,7 @@ class Listener {
 
   /** What has been counted and half heard stays. */
   #adopt(site: Site): void {
-    this.#rehearse(site);
+    if (site.cipher !== undefined) rehearse(site, site.cipher);
     if (this.#method !== undefined) {
       this.#method.site = site;
       return;
@@ -109,16 +104,10 @@ class Listener {
     this.#method = new PortSequence(site, lastAccepted, sourceCapacity, randomBytes(36));
   }
 
-  #rehearse({ cipher, ...site }: Site): void {
-    this.#rehearsal = cipher && new Rehearsal({ ...site, cipher });
-    for (let round = 0; round < rehearsals; round++) this.#rehearsal?.run();
-  }
-
   #readNflog(): void {
     readNflog(nflogDescriptor, {
       begin: () => {
         const now = Date.now();
-        this.#wasIdle = now - this.#packet.at > idleMs;
         this.#packet.at = now;
         this.#raiseFloor(now);
       },
@@ -129,11 +118,7 @@ class Listener {
         this.#counters.lost += count;
         this.#summarise();
       },
-      batch: count => {
-        this.#load.add(count);
-        // While the rest of what may be a knock is on its way.
-        if (this.#wasIdle) this.#rehearsal?.run();
-      },
+      batch: count => this.#load.add(count),
     }).on('close', () => this.#end());
   }
 
@@ -176,10 +161,10 @@ class Listener {
       this.#conclude(verdict);
       return;
     }
+    const delay = verdict.once && this.#ledger.delayOf(verdict.once.time);
     // The monitor wakes up while the disk is being written.
-    this.#tell(encodeFrame('prepare'));
-    const { once } = verdict;
-    if (once !== undefined && this.#ledger.isRising(once.time)) this.#waiting.push(verdict);
+    if (delay !== undefined) this.#tell(encodeFrame('prepare'));
+    if (delay === 'floor') this.#waiting.push(verdict);
     else this.#conclude(admit(verdict, this.#ledger));
   }
 
