@@ -46,6 +46,8 @@ export class Floor {
   /** What has been written in this boot, and what is being written; 0 for nothing. */
   #height = 0;
   #rising = 0;
+  /** When it was raised last, or could not be. */
+  #triedAt = 0;
   /** How often it has been written: says which place is next. */
   #serial = 0;
 
@@ -88,6 +90,9 @@ export class Floor {
   /** Raises it where that is due, without waiting. @param ended told when it was tried */
   raise(now: number, ended: () => void): void {
     if (this.#rising > 0 || this.#height - now > aheadMs - usedMs) return;
+    // A disk that refuses is not asked for every packet; a clock that was set back is no reason to wait.
+    if (now >= this.#triedAt && now - this.#triedAt < usedMs) return;
+    this.#triedAt = now;
     const time = now + aheadMs;
     this.#rising = time;
     const serial = this.#serial + 1;

@@ -58,6 +58,7 @@ class Listener {
   /** Whether the configuration has a method now. */
   #recognises = false;
   #started = false;
+  #hasEnded = false;
   #isFlooded = false;
   #summary: NodeJS.Timeout | undefined;
 
@@ -141,8 +142,10 @@ class Listener {
     process.stdin.on('error', () => this.#end());
   }
 
+  /** Nothing more will come; what waits for the floor has still to be told. */
   #end(): void {
-    this.#tell(encodeFrame('ended'));
+    this.#hasEnded = true;
+    if (this.#waiting.length === 0) this.#tell(encodeFrame('ended'));
   }
 
   #take(): void {
@@ -171,7 +174,9 @@ class Listener {
   /** Every packet is a reason to: it may be the first of a knock. */
   #raiseFloor(now: number): void {
     this.#ledger.raise(now, () => {
+      if (this.#waiting.length === 0) return;
       for (const knock of this.#waiting.splice(0)) this.#conclude(admit(knock, this.#ledger));
+      if (this.#hasEnded) this.#tell(encodeFrame('ended'));
     });
   }
 

@@ -110,6 +110,9 @@ test('a disk that refuses raises nothing, and says that it was tried', async t =
   const floor = new Floor(fd, thisBoot, noon);
   await raised(floor, noon);
   assert.deepEqual([floor.covers(noon), floor.isRising(noon)], [false, false]);
+  floor.raise(noon + 999, () => assert.fail('asked again too soon'));
+  assert.equal(floor.isRising(noon), false);
+  await raised(floor, noon + 1000);
 });
 
 test('the kernel says which boot this is', () => {

@@ -3,11 +3,11 @@
  *
  * What a block says is not its business, nor how symbols become ports.
  */
+import { blockLength } from '../../crypto/cipher.js';
 import { codewordLength, Decoder, dataLength } from './decoder.js';
 import { order } from './field.js';
 
 const symbolBits = 7;
-const blockLength = 16;
 /** The bits of the last data symbol that are past the end of the block. */
 const paddingMask = 2 ** (dataLength * symbolBits - blockLength * 8) - 1;
 const isMissing = 0x80;

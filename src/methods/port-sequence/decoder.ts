@@ -39,7 +39,7 @@ const shareWords = new Uint32Array(shares.buffer);
 /** Decodes step by step: the same symbols again and again, each time with more of them left out. Allocates nothing. */
 export class Decoder {
   readonly #symbols = new Uint8Array(codewordLength);
-  /** S(z) Γ(z) modulo z^13: the syndromes, rid of the erased symbols from place `#unknown` on. */
+  /** S(z) Γ(z) modulo z^13: the syndromes, rid of the erased symbols from place `#erased` on. */
   readonly #syndromeWords = new Uint32Array(4);
   readonly #syndromes = new Uint8Array(this.#syndromeWords.buffer);
   /** Positions without a known symbol: erased ones first, then those that were found to be wrong. */
