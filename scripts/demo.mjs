@@ -4,6 +4,7 @@
  * Every step checks what it says; where reality differs the program says so and ends with status 1. Run by
  * scripts/demo, which builds the pieces and makes the namespaces.
  */
+import { windowLength } from '../dist/src/methods/port-sequence/spelling.js';
 import { Daemon } from '../dist/test/e2e/harness/daemon.js';
 import { eventually } from '../dist/test/e2e/harness/eventually.js';
 import { missing } from '../dist/test/e2e/harness/isolation.js';
@@ -12,7 +13,8 @@ import { SshServer } from '../dist/test/e2e/harness/ssh.js';
 
 const port = 22;
 const basePort = 40_000;
-const windowSize = 256;
+const windowSize = windowLength.spread;
+const knockLength = 32;
 const openForMs = 3000;
 const recorderGroup = 9;
 
@@ -108,7 +110,12 @@ async function startRecorder(server, laptop) {
 
 async function knock(daemon, laptop) {
   step('The laptop knocks');
-  say(paint('2', `     $ portknock ${daemon.host.ipv4} ${basePort} 1 --client-id 7 … --wait ${port}`));
+  say(
+    paint(
+      '2',
+      `     $ portknock ${daemon.host.ipv4} ${basePort} 1 --spelling spread --client-id 7 … --wait ${port}`,
+    ),
+  );
   const client = daemon.knock(laptop, ['--wait', String(port), '--timeout', '5s']);
   const { status } = await client.end();
   const opened = performance.now();
@@ -132,7 +139,7 @@ async function replay(daemon, laptop, recorder) {
   step('Someone recorded the knock and plays it again, even from the same address');
   const ports = await eventually('the knock was recorded', () => {
     const hits = recorder.lines.map(line => Number(line.split(' ')[0]));
-    return hits.length >= 16 && hits.slice(-16);
+    return hits.length >= knockLength && hits.slice(-knockLength);
   });
   say(paint('2', `     SYNs to ${ports.join(' ')}`));
   daemon.program.forget();
