@@ -28,6 +28,9 @@ describe('a recording', { skip: missing('tcpdump') }, () => {
     chmodSync(daemon.folder, 0o777);
     const capture = join(daemon.folder, 'capture');
     const recorder = client.namespace.start('tcpdump', [
+      // As whom it is: Debian's changes to another user, who need not be there.
+      '-Z',
+      'root',
       '-i',
       'uplink',
       '-U',
