@@ -1,6 +1,6 @@
 /** What the daemon made of packets, and what `explain` makes of a recording of the same packets: the same. */
 import assert from 'node:assert/strict';
-import { chmodSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Daemon } from './harness/daemon.js';
@@ -25,7 +25,6 @@ describe('a recording', { skip: missing('tcpdump') }, () => {
       { name: 'job', command: 2, run: ['/bin/true'] },
     ];
     const daemon = await Daemon.start(t, network.server, { doors });
-    chmodSync(daemon.folder, 0o777);
     const capture = join(daemon.folder, 'capture');
     const recorder = client.namespace.start('tcpdump', [
       // As whom it is: Debian's changes to another user, who need not be there.
@@ -54,8 +53,6 @@ describe('a recording', { skip: missing('tcpdump') }, () => {
     // 128 SYNs of 74 or 94 bytes, and 16 bytes before each.
     await eventually('all is recorded', () => statSync(capture).size > 12_800);
     await recorder.stop();
-    // tcpdump writes as another user where it can.
-    await network.server.namespace.exec('chmod', ['a+r', capture]);
     const explain = daemon.command(['explain', capture]);
     assert.equal((await explain.end()).status, 0, explain.output);
     assert.notEqual(explain.stdout, '', explain.output + recorder.output);
