@@ -138,7 +138,7 @@ async function showOpen(server, laptop, stranger) {
 async function replay(daemon, laptop, recorder) {
   step('Someone recorded the knock and plays it again, even from the same address');
   const ports = await eventually('the knock was recorded', () => {
-    const hits = recorder.lines.map(line => Number(line.split(' ')[0]));
+    const hits = recorder.lines.filter(line => line !== '').map(line => Number(line.split(' ')[0]));
     return hits.length >= knockLength && hits.slice(-knockLength);
   });
   say(paint('2', `     SYNs to ${ports.join(' ')}`));
