@@ -138,7 +138,8 @@ async function showOpen(server, laptop, stranger) {
 async function replay(daemon, laptop, recorder) {
   step('Someone recorded the knock and plays it again, even from the same address');
   const ports = await eventually('the knock was recorded', () => {
-    const hits = recorder.lines.filter(line => line !== '').map(line => Number(line.split(' ')[0]));
+    // What it warns of stands among its lines.
+    const hits = recorder.lines.flatMap(line => /^(\d+) /.exec(line)?.[1] ?? []).map(Number);
     return hits.length >= knockLength && hits.slice(-knockLength);
   });
   say(paint('2', `     SYNs to ${ports.join(' ')}`));
