@@ -1,6 +1,6 @@
 /** What the command line and a profile ask for, as the options of a knock. */
-import { highestBasePort, type Spelling, spellings } from '../methods/port-sequence/spelling.js';
-import { integerArgument } from '../system/command-line.js';
+import { highestBasePort, spellings } from '../methods/port-sequence/spelling.js';
+import { integerArgument, wordArgument } from '../system/command-line.js';
 import { durationArgument } from '../system/duration.js';
 import { OperatorError } from '../system/error.js';
 import {
@@ -38,7 +38,7 @@ type Direct = Extract<Invocation, { form: 'direct' }>;
 
 /** `portknock HOST BASE-PORT COMMAND-ID`. @throws OperatorError */
 export function directJob({ host, basePortText, commandText, options }: Direct): Job {
-  const spelling = readSpelling(options.spelling);
+  const spelling = wordArgument('--spelling', options.spelling ?? 'ordered', spellings);
   const basePort = integerArgument('BASE-PORT', basePortText, 1, highestBasePort[spelling]);
   const identity = withAddress(readIdentity(options), options.address);
   const command = integerArgument('COMMAND-ID', commandText, 0, isClassic(identity) ? 0xffffffff : 0xff);
@@ -85,12 +85,6 @@ function wouldUseUp(profile: Profile, door: NamedDoor, port: number): OperatorEr
   return new OperatorError('usage', `--wait would use up the one connection that "${door.name}" lets in`, {
     hint: `let it be joined to yours: portknock proxy ${profile.name} ${profile.host ?? 'HOST'} ${port}`,
   });
-}
-
-function readSpelling(text = 'ordered'): Spelling {
-  const spelling = spellings.find(known => known === text);
-  if (spelling !== undefined) return spelling;
-  throw new OperatorError('usage', `--spelling expected "ordered" or "spread", got "${text}"`);
 }
 
 function readIdentity(options: ClientOptions): SealedIdentity | ClassicIdentity {

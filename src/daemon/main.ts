@@ -4,8 +4,8 @@
  */
 import { createRequire } from 'node:module';
 import { closestMatch } from 'leven';
-import { type Spelling, spellings } from '../methods/port-sequence/spelling.js';
-import { integerArgument, type OptionTable, readCommandLine } from '../system/command-line.js';
+import { spellings } from '../methods/port-sequence/spelling.js';
+import { integerArgument, type OptionTable, readCommandLine, wordArgument } from '../system/command-line.js';
 import { OperatorError, report } from '../system/error.js';
 import { check } from './check.js';
 import { addClient, listClients, removeClient } from './clients.js';
@@ -154,7 +154,7 @@ function runInit(args: readonly string[], given: Given): void {
     user: given.user ?? defaultUser,
     basePort:
       given.basePort === undefined ? undefined : integerArgument('--base-port', given.basePort, 1, 65535),
-    spelling: readSpelling(given.spelling),
+    spelling: wordArgument('--spelling', given.spelling ?? 'spread', spellings),
     alwaysAllow: [...given.alwaysAllow, ...(mine === undefined ? [] : [mine])],
   });
   const option = file === defaultConfigFile ? '' : ` --config ${file}`;
@@ -169,12 +169,6 @@ function runInit(args: readonly string[], given: Given): void {
   const allowed =
     mine === undefined ? '' : `${mine}, from where you are connected, needs no knock (guard.always_allow)\n`;
   print(`wrote ${file}\n${allowed}next:\n${steps.map(step => `  ${step}\n`).join('')}`);
-}
-
-function readSpelling(text = 'spread'): Spelling {
-  const spelling = spellings.find(known => known === text);
-  if (spelling !== undefined) return spelling;
-  throw new OperatorError('usage', `--spelling expected "spread" or "ordered", got "${text}"`);
 }
 
 async function runClient(args: readonly string[], given: Given): Promise<void> {

@@ -108,3 +108,11 @@ export function integerArgument(name: string, text: string, lowest: number, high
   if (value >= lowest && value <= highest) return value;
   throw new OperatorError('usage', `${name} expected a number from ${lowest} to ${highest}, got "${text}"`);
 }
+
+/** One of some words. @throws OperatorError `usage` */
+export function wordArgument<Word extends string>(name: string, text: string, words: readonly Word[]): Word {
+  const word = words.find(known => known === text);
+  if (word !== undefined) return word;
+  const expected = words.map(known => `"${known}"`).join(' or ');
+  throw new OperatorError('usage', `${name} expected ${expected}, got "${text}"`);
+}
