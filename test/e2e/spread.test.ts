@@ -3,30 +3,11 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { Daemon } from './harness/daemon.js';
-import { eventually } from './harness/eventually.js';
 import type { Host } from './harness/host.js';
 import { notIsolated } from './harness/isolation.js';
-import { Network } from './harness/network.js';
-import type { Program, Scope } from './harness/program.js';
+import { opens, plain, succeeds } from './harness/service.js';
 
-const greeting = 'hello from inside';
 const symbolPorts = 128;
-
-async function plain(scope: Scope) {
-  const network = await Network.create(scope);
-  const client = await network.addClient();
-  await network.server.serve(22, greeting);
-  return { network, server: network.server, client };
-}
-
-async function succeeds(program: Program): Promise<Program> {
-  assert.equal((await program.end()).status, 0, program.output);
-  return program;
-}
-
-async function opens(from: Host, server: Host): Promise<void> {
-  await eventually('opens', async () => (await from.greeting(server.ipv4, 22)) === greeting);
-}
 
 /** Loses what a host sends to some of the 32 positions of a window. */
 async function lose(host: Host, basePort: number, positions: readonly number[]): Promise<void> {

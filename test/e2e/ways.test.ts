@@ -7,32 +7,13 @@ import { describe, test } from 'node:test';
 import { Daemon } from './harness/daemon.js';
 import { eventually } from './harness/eventually.js';
 import { temporaryFolder, writeSecret } from './harness/folder.js';
-import type { Host } from './harness/host.js';
 import { listenerUser, missing, notIsolated, project } from './harness/isolation.js';
 import { Network } from './harness/network.js';
-import type { Program, Scope } from './harness/program.js';
+import { greeting, opens, plain, succeeds } from './harness/service.js';
 import { SshServer } from './harness/ssh.js';
 
-const greeting = 'hello from inside';
 const ssh = { name: 'ssh', command: 1, services: ['tcp/22'], open_for: '30s' };
 const clientPath = `${project}/dist/src/client/portknock.cjs`;
-
-async function plain(scope: Scope) {
-  const network = await Network.create(scope);
-  const client = await network.addClient();
-  await network.server.serve(22, greeting);
-  return { network, server: network.server, client };
-}
-
-async function succeeds(program: Program): Promise<Program> {
-  const { status } = await program.end();
-  assert.equal(status, 0, program.output);
-  return program;
-}
-
-async function opens(from: Host, server: Host): Promise<void> {
-  await eventually('opens', async () => (await from.greeting(server.ipv4, 22)) === greeting);
-}
 
 describe('ssh through portknock proxy', { skip: missing('sshd', 'ssh', 'ssh-keygen') }, () => {
   for (const single_use of [false, true]) {
