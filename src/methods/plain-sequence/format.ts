@@ -1,0 +1,64 @@
+/**
+ * A plain sequence: the ports that are knocked at, in order, and how people write them (PROTOCOL.md section 6).
+ *
+ * It holds no secret but itself: whoever has seen it once can knock.
+ */
+import { tcp, udp } from '../../net/packet.js';
+
+/** One packet of a sequence. */
+export interface Step {
+  /** IP protocol number: `tcp` or `udp`. */
+  readonly protocol: number;
+  /** Destination port, 0 to 65535. */
+  readonly port: number;
+}
+
+/** As long as knockd's can be. */
+export const longestSequence = 32;
+
+/** `7000/tcp` → a step; undefined for what is none. Ports from 1 to 65535. */
+export function parseStep(text: string): Step | undefined {
+  const match = /^(\d{1,5})\/(tcp|udp)$/.exec(text);
+  const port = Number(match?.[1]);
+  if (match === null || port < 1 || port > 65535) return undefined;
+  return { protocol: match[2] === 'tcp' ? tcp : udp, port };
+}
+
+/** { protocol: 6, port: 7000 } → `7000/tcp`. */
+export function formatStep({ protocol, port }: Step): string {
+  return `${port}/${protocol === udp ? 'udp' : 'tcp'}`;
+}
+
+/** Why a text is no sequence to knockd, in its words. */
+export interface SequenceMistake {
+  readonly mistake: string;
+}
+
+/**
+ * A sequence as knockd reads it, `7000,8000:udp,9000:tcp`: the C library's number at the start of each part and nothing
+ * said of what stands behind it.
+ * @returns 1 to 32 steps, or knockd's own words for what is wrong
+ */
+export function parseSequence(text: string): readonly Step[] | SequenceMistake {
+  const steps: Step[] = [];
+  for (const part of text.split(',')) {
+    if (steps.length === longestSequence) return { mistake: 'too many ports in knock sequence' };
+    const [number = '', protocol] = part.split(':');
+    const port = leadingInteger(number);
+    if (port > 65535) return { mistake: `port ${port} is invalid` };
+    const name = protocol?.trim().toLowerCase() ?? 'tcp';
+    if (name !== 'tcp' && name !== 'udp') return { mistake: 'unknown protocol in knock sequence' };
+    steps.push({ protocol: name === 'udp' ? udp : tcp, port: port & 0xffff });
+  }
+  return steps;
+}
+
+/** [{ protocol: 6, port: 7000 }, …] → `7000:tcp,8000:udp`, as knockd writes it. */
+export function formatSequence(steps: readonly Step[]): string {
+  return steps.map(step => formatStep(step).replace('/', ':')).join(',');
+}
+
+/** What atoi(3) makes of a text: an integer of 32 bits, 0 where there is no number. */
+export function leadingInteger(text: string): number {
+  return Number(/^[ \t\n\v\f\r]*([+-]?\d+)/.exec(text)?.[1] ?? 0) | 0;
+}
