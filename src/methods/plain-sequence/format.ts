@@ -62,3 +62,36 @@ export function formatSequence(steps: readonly Step[]): string {
 export function leadingInteger(text: string): number {
   return Number(/^[ \t\n\v\f\r]*([+-]?\d+)/.exec(text)?.[1] ?? 0) | 0;
 }
+
+/** RFC 9293 section 3.1, from the lowest bit. */
+const flagNames = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg'];
+
+/** What a TCP packet's flags must be: those in `mask` are looked at, and must be as in `value`. */
+export interface Flags {
+  readonly mask: number;
+  readonly value: number;
+}
+
+/** `syn` and `!ack` → which flags must be set, and which must not; undefined where a name is none, or comes twice. */
+export function parseFlags(names: readonly string[]): Flags | undefined {
+  let mask = 0;
+  let value = 0;
+  for (const name of names) {
+    const isClear = name.startsWith('!');
+    const place = flagNames.indexOf(name.slice(isClear ? 1 : 0));
+    const bit = 1 << place;
+    if (place < 0 || (mask & bit) !== 0) return undefined;
+    mask |= bit;
+    if (!isClear) value |= bit;
+  }
+  return { mask, value };
+}
+
+/** Flags as they are written: `syn, !ack`; empty where none is looked at. */
+export function formatFlags({ mask, value }: Flags): string {
+  const names = flagNames.map((name, place) => {
+    const bit = 1 << place;
+    return (mask & bit) === 0 ? undefined : (value & bit) === 0 ? `!${name}` : name;
+  });
+  return names.filter(name => name !== undefined).join(', ');
+}
