@@ -274,6 +274,29 @@ describe('an interface', { skip: notIsolated }, () => {
   });
 });
 
+test('hundreds of doors and of destinations: as the kernel runs the filter', {
+  skip: notIsolated,
+}, async t => {
+  const { server, client } = await link(t);
+  const every = (first: number) =>
+    Array.from({ length: 600 }, (_, n) => ({ first: first + n * 3, last: first + n * 3 }));
+  const targets = Array.from({ length: 200 }, (_, n) => [
+    `198.51.100.${n}`,
+    `2001:db8:${n % 9}::${n}`,
+  ]).flat();
+  const tcpWanted = [{ ports: every(7000), mask: 0x17, value: 0x02 }];
+  const tapped = await Tapped.start(server, 'down1', { tcp: tcpWanted, udp: every(20_000), targets });
+  for (const [source, destination] of [
+    [far, near],
+    [client.ipv6, near6],
+  ] as const) {
+    await client.tap(destination, [6999, 7000, 7001, 7899, 7900, 8797, 8800]);
+    const heard = await tapped.hears(`tcp ${source} > ${destination} 8797`);
+    const expected = [7000, 7900, 8797].map(port => `tcp ${source} > ${destination} ${port}`);
+    assert.deepEqual(heard, expected);
+  }
+});
+
 test('what is lost is counted, and reading goes on', { skip: notIsolated }, async t => {
   const { server, client, sender } = await link(t);
   const tapped = await Tapped.start(server, 'down1');
