@@ -30,7 +30,7 @@ function accumulatorAfter({ packet, beside, a, x }: Machine, code: number, k: nu
 
 function indexAfter({ packet }: Machine, code: number, k: number): number | undefined {
   if (code === 0xb1) return (read(packet, k, 1) & 0x0f) * 4;
-  return code === 0x81 ? k : undefined;
+  return code === 0x01 ? k : undefined;
 }
 
 function isMet({ a }: Machine, code: number, k: number): boolean | undefined {
