@@ -1,0 +1,213 @@
+/** The daemon as a process: signals, files, options, what it prints. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { first } from '../harness/knockd.js';
+import type { Scenario } from '../harness/scenario.js';
+import { ends, knock, logged, note, pause, ran, reload, signal, write } from '../harness/steps.js';
+
+const opened = `open ${first.client}`;
+
+function door(sequence: string, rest = ''): string {
+  return `
+[door]
+  sequence = ${sequence}
+  command = echo open %IP% >> /mnt/ran
+${rest}`;
+}
+
+const stopping = `
+[door]
+  sequence = 7000
+  start_command = echo start >> /mnt/ran
+  cmd_timeout = 1
+  stop_command = echo stop >> /mnt/ran
+`;
+
+export const daemon: readonly Scenario[] = [
+  {
+    name: 'HUP: the new sequence opens, the old one does not',
+    configuration: door('7000,8000'),
+    steps: [reload(door('7001,8001')), pause(200), knock([7000, 8000]), knock([7001, 8001])],
+    ran: [opened],
+  },
+  {
+    name: 'HUP: attempts are forgotten',
+    configuration: door('7000,8000,9000'),
+    steps: [
+      knock([7000, 8000]),
+      logged('Stage 2'),
+      reload(door('7000,8000,9000')),
+      pause(200),
+      knock([9000]),
+    ],
+    ran: [],
+  },
+  {
+    name: 'HUP: a stop command is still owed',
+    configuration: stopping,
+    steps: [knock([7000]), ran(1), reload(door('7001,8001')), ran(2)],
+    ran: ['start', 'stop'],
+  },
+  {
+    name: 'HUP: the log file is opened again',
+    configuration: `[options]\n  logfile = /mnt/own.log\n${door('7000')}`,
+    bare: { log: '/mnt/own.log' },
+    steps: [
+      note(async trial => {
+        await trial.server.exec('mv', [join(trial.folder, 'own.log'), join(trial.folder, 'own.log.1')]);
+        return trial.read('/mnt/own.log.1').includes('starting up') ? 'moved' : 'not there';
+      }),
+      signal('SIGHUP'),
+      pause(500),
+      knock([7000]),
+      ran(1),
+      note(trial => trial.read('/mnt/own.log.1').replaceAll(/\[.*?\]/g, '')),
+    ],
+    ran: [opened],
+  },
+  {
+    name: 'HUP: a broken configuration',
+    configuration: door('7000,8000'),
+    steps: [
+      reload('[door]\n  sequence = 7000,8000\n  nonsense = 1\n'),
+      pause(500),
+      knock([7000, 8000]),
+      pause(200),
+    ],
+    ran: [],
+  },
+  {
+    name: 'INT ends it, with the number of the signal',
+    configuration: door('7000'),
+    steps: [knock([7000]), ran(1), signal('SIGINT'), ends()],
+    ran: [opened],
+  },
+  {
+    name: 'TERM while a stop command is owed',
+    configuration: stopping,
+    steps: [knock([7000]), ran(1), signal('SIGTERM'), ends(), ran(2)],
+    ran: ['start', 'stop'],
+  },
+  {
+    name: '-d: in the background, with a process id file that goes at the end',
+    configuration: door('7000'),
+    options: ['-i', 'eth0', '-d', '-p', '/mnt/pid'],
+    steps: [
+      ends(),
+      logged('starting up'),
+      note(trial => `${/^\d+\n?$/.test(trial.read('/mnt/pid'))}`),
+      knock([7000]),
+      ran(1),
+      note(async trial => {
+        process.kill(Number(trial.read('/mnt/pid')), 'SIGTERM');
+        return 'ended';
+      }),
+      logged('shutting down'),
+      pause(200),
+      note(trial => `still there: ${existsSync(join(trial.folder, 'pid'))}`),
+    ],
+    ran: [opened],
+  },
+  {
+    name: "-d: the configuration's files go before the command line's",
+    configuration: `[options]\n  PidFile = /mnt/own.pid\n  LogFile = /mnt/own.log\n${door('7000')}`,
+    options: ['-i', 'eth0', '-d', '-p', '/mnt/pid'],
+    bare: { log: '/mnt/own.log' },
+    steps: [
+      ends(),
+      logged('starting up', 1, '/mnt/own.log'),
+      note(
+        trial => `${/^\d+\n?$/.test(trial.read('/mnt/own.pid'))} ${existsSync(join(trial.folder, 'pid'))}`,
+      ),
+      knock([7000]),
+      ran(1),
+      note(async trial => {
+        process.kill(Number(trial.read('/mnt/own.pid')), 'SIGTERM');
+        return trial.read('/mnt/log');
+      }),
+      logged('shutting down', 1, '/mnt/own.log'),
+    ],
+    ran: [opened],
+  },
+  {
+    name: 'without -d there is no process id file',
+    configuration: door('7000'),
+    options: ['-i', 'eth0', '-p', '/mnt/pid'],
+    steps: [knock([7000]), ran(1), note(trial => `there: ${existsSync(join(trial.folder, 'pid'))}`)],
+    ran: [opened],
+  },
+  {
+    name: '-l: names of sources that have one',
+    configuration: door('7000,8000'),
+    options: ['-i', 'eth0', '-l'],
+    files: { '/etc/hosts': `127.0.0.1 localhost\n${first.client} visitor.example\n` },
+    steps: [knock([7000, 8000]), ran(1)],
+    ran: [opened],
+  },
+  {
+    name: '-v prints what it does',
+    configuration: stopping,
+    options: ['-i', 'eth0', '-v'],
+    steps: [knock([7000]), ran(2)],
+    ran: ['start', 'stop'],
+    output: true,
+  },
+  {
+    name: '-D prints the configuration and the packets',
+    configuration: `[options]
+  UseSyslog
+  logfile = /mnt/log
+${door('7000,8000:udp,9000', '  tcpflags = syn,!ack\n  seq_timeout = 5\n')}${stopping.replaceAll('7000', '7005').replace('[door]', '[second]')}`,
+    options: ['-i', 'eth0', '-D'],
+    steps: [knock([7000, '8000:udp', 9000]), ran(1), knock([7000, 9000, 7000])],
+    ran: [opened],
+    output: true,
+  },
+  {
+    name: 'keys in any case, blanks, aliases, comments, what atoi leaves',
+    configuration: `
+   # a comment
+\t[door]\t
+SEQUENCE=7000 , 8000:UDP,9000:Tcp # no comment
+  Timeout =  5 seconds
+   tcpFLAGS=SYN
+  Command   =   echo open %IP% >> /mnt/ran   
+`,
+    steps: [knock([7000, '8000:udp', 9000])],
+    ran: [opened],
+  },
+  {
+    name: 'a configuration without doors',
+    configuration: '',
+    steps: [],
+    ran: [],
+  },
+  {
+    name: 'a configuration with a mistake',
+    configuration: '[door]\n  sequence = 7000\n  sekwence = 7000\n',
+    steps: [ends(), note(({ daemon }) => `${daemon?.output.includes('config: line 3: syntax error')}`)],
+    ran: [],
+  },
+  {
+    name: 'a configuration that is not there',
+    configuration: '',
+    options: ['-i', 'eth0'],
+    steps: [
+      note(async trial => {
+        await trial.daemon?.kill();
+        const again = trial.start(['-i', 'eth0', '-c', '/mnt/absent.conf']);
+        return `${(await again.end()).status}`;
+      }),
+    ],
+    ran: [],
+  },
+  {
+    name: 'an interface that is not there',
+    configuration: door('7000'),
+    options: ['-i', 'nowhere0'],
+    steps: [ends()],
+    ran: [],
+  },
+];
+
+void write;
