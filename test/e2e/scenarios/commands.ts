@@ -1,7 +1,7 @@
 /** What a door runs, and how. */
-import { first, sixth } from '../harness/knockd.js';
+import { first, second, sixth } from '../harness/knockd.js';
 import type { Scenario } from '../harness/scenario.js';
-import { knock, logged, pause, ran } from '../harness/steps.js';
+import { knock, logged, note, pause, ran } from '../harness/steps.js';
 
 const address = first.client;
 
@@ -182,18 +182,14 @@ export const commands: readonly Scenario[] = [
   },
   {
     name: 'the environment, the folder and the user of commands',
-    configuration: door(
-      '  command = echo "$INHERITED $PATH $0 $# $(pwd) $(id -u) $(umask)" | sed "s/[^ ]*ip netns.*//" >> /mnt/ran',
-    ),
+    configuration: door('  command = echo "$INHERITED $PATH $0 $# $(pwd) $(id -u) $(umask)" >> /mnt/ran'),
     steps: [knock([7000]), ran(1)],
     ran: [`from the starter ${process.env['PATH']} sh 0 / 0 0022`],
   },
   {
-    name: 'the names in the environment of commands',
-    configuration: door(
-      '  command = env | sed "s/=.*//" | sort | tr "\\n" " " >> /mnt/environment; echo >> /mnt/ran .',
-    ),
-    steps: [knock([7000]), ran(1)],
+    name: 'nothing is added to the environment of commands',
+    configuration: door('  command = env | sort > /mnt/environment; echo . >> /mnt/ran'),
+    steps: [knock([7000]), ran(1), note(trial => trial.read('/mnt/environment'))],
     ran: ['.'],
   },
   {
@@ -205,8 +201,37 @@ export const commands: readonly Scenario[] = [
   {
     name: 'a knock while open',
     configuration: door(startAndStop.replace('= 1', '= 2')),
-    steps: [knock([7000]), ran(1), pause(1000), knock([7000]), pause(2700)],
+    steps: [
+      knock([7000]),
+      ran(1),
+      pause(1000),
+      knock([7000]),
+      pause(1500),
+      note(trial => `stopped meanwhile: ${trial.read('/mnt/ran').includes('stop')}`),
+      pause(1000),
+    ],
     ran: [`start ${address}`, `start ${address}`, `stop ${address}`, `stop ${address}`],
+    differs: {
+      why: 'a knock while open extends instead of doubling',
+      knockd: { notes: ['stopped meanwhile: true'] },
+      ours: {
+        ran: [`start ${address}`, `stop ${address}`],
+        notes: ['stopped meanwhile: false'],
+        commands: [
+          `door: running command: echo start ${address} >> /mnt/ran⏎`,
+          `${address}: door: command timeout`,
+          `door: running command: echo stop ${address} >> /mnt/ran⏎`,
+        ],
+      },
+    },
+  },
+  {
+    name: 'two sources have each their own stop command',
+    configuration: door(startAndStop),
+    steps: [knock([7000]), ran(1), knock([7000], { way: second }), ran(4)],
+    ran: [address, second.client, address, second.client].map(
+      (source, index) => `${index < 2 ? 'start' : 'stop'} ${source}`,
+    ),
   },
   {
     name: 'a knock after the stop command starts again',
@@ -216,9 +241,9 @@ export const commands: readonly Scenario[] = [
   },
 ];
 
-/** One that is so long when %IP% is replaced. */
+/** One that is so long when %IP% is replaced; the line that it stands on may not be longer than that either. */
 function longCommand(length: number): string {
-  const around = 'echo %IP% >> /mnt/ran';
-  const expanded = around.replace('%IP%', address).length;
-  return around.replace('%IP%', `%IP%${'x'.repeat(length - expanded)}`);
+  const addresses = '%IP%'.repeat(40);
+  const expanded = `echo ${addresses} >> /mnt/ran`.replaceAll('%IP%', address).length;
+  return `echo ${addresses}${'x'.repeat(length - expanded)} >> /mnt/ran`;
 }

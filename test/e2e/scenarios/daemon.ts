@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { first } from '../harness/knockd.js';
 import type { Scenario } from '../harness/scenario.js';
-import { ends, knock, logged, note, pause, ran, reload, signal, write } from '../harness/steps.js';
+import { ends, knock, logged, note, pause, ran, reload, signal } from '../harness/steps.js';
 
 const opened = `open ${first.client}`;
 
@@ -75,11 +75,37 @@ export const daemon: readonly Scenario[] = [
       pause(200),
     ],
     ran: [],
+    differs: {
+      why: 'what is refused changes nothing: the configuration before stays in force',
+      knockd: {
+        status: 1,
+        matching: ['starting up, listening on eth0', 're-reading config file: /mnt/knockd.conf⏎'],
+      },
+      ours: {
+        ran: [opened],
+        status: 15,
+        matching: [
+          'starting up, listening on eth0',
+          're-reading config file: /mnt/knockd.conf⏎',
+          `${first.client}: door: Stage 1`,
+          `${first.client}: door: Stage 2`,
+          `${first.client}: door: OPEN SESAME`,
+          'shutting down',
+        ],
+        commands: [`door: running command: echo open ${first.client} >> /mnt/ran⏎`],
+      },
+    },
   },
   {
     name: 'INT ends it, with the number of the signal',
     configuration: door('7000'),
     steps: [knock([7000]), ran(1), signal('SIGINT'), ends()],
+    ran: [opened],
+  },
+  {
+    name: 'TERM while a command runs',
+    configuration: door('7000').replace('command =', 'command = sleep 1;'),
+    steps: [knock([7000]), logged('running command'), signal('SIGTERM'), ends(), ran(1)],
     ran: [opened],
   },
   {
@@ -164,11 +190,29 @@ ${door('7000,8000:udp,9000', '  tcpflags = syn,!ack\n  seq_timeout = 5\n')}${sto
     output: true,
   },
   {
+    name: '-D prints the month',
+    configuration: door('7000'),
+    options: ['-i', 'eth0', '-D'],
+    steps: [
+      knock([7000]),
+      ran(1),
+      signal('SIGTERM'),
+      ends(),
+      note(({ daemon }) => monthsBehind(daemon?.stdout ?? '')),
+    ],
+    ran: [opened],
+    differs: {
+      why: 'knockd counts months from 0',
+      knockd: { notes: ['behind by 1'] },
+      ours: { notes: ['behind by 0'] },
+    },
+  },
+  {
     name: 'keys in any case, blanks, aliases, comments, what atoi leaves',
     configuration: `
    # a comment
 \t[door]\t
-SEQUENCE=7000 , 8000:UDP,9000:Tcp # no comment
+SEQUENCE=7000 ,\t8000:UDP,9000 # no comment
   Timeout =  5 seconds
    tcpFLAGS=SYN
   Command   =   echo open %IP% >> /mnt/ran   
@@ -210,4 +254,7 @@ SEQUENCE=7000 , 8000:UDP,9000:Tcp # no comment
   },
 ];
 
-void write;
+function monthsBehind(printed: string): string {
+  const [, month] = /^\d{4}-(\d\d)-\d\d \d\d:\d\d:\d\d: tcp/m.exec(printed) ?? [];
+  return `behind by ${(new Date().getMonth() + 1 - Number(month) + 12) % 12}`;
+}

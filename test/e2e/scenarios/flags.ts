@@ -1,7 +1,7 @@
 /** TCP flags, targets and interfaces: which packets count at all. */
 import { beyond, first, second } from '../harness/knockd.js';
 import type { Scenario } from '../harness/scenario.js';
-import { knock, segments } from '../harness/steps.js';
+import { knock, ran, segments } from '../harness/steps.js';
 
 const ports = [7000, 8000, 9000];
 const opened = `open ${first.client}`;
@@ -102,9 +102,8 @@ export const flags: readonly Scenario[] = [
   tcpflags = fin,!syn
   command = echo other >> /mnt/ran
 `,
-    steps: [flagged('fin'), knock(ports)],
+    steps: [flagged('fin'), ran(1), knock(ports)],
     ran: ['other', opened],
-    unordered: true,
   },
   {
     name: 'flags do not concern UDP',

@@ -17,6 +17,10 @@ const always = `
   command = echo always >> /mnt/ran
 `;
 
+const stages = ['Stage 1', 'Stage 2', 'OPEN SESAME'].map(text => `${first.client}: once: ${text}`);
+const alwaysOpens = ['Stage 1', 'OPEN SESAME'].map(text => `${first.client}: always: ${text}`);
+const ranOut = 'no more sequences left in the one time sequences file for door once --> disabling the door⏎';
+
 const left = note(trial => trial.read(sequences));
 
 export const onetime: readonly Scenario[] = [
@@ -62,6 +66,11 @@ export const onetime: readonly Scenario[] = [
     files: { [sequences]: ' 1111,70000\n 2111,2112\n 3111,3112\n' },
     steps: [knock([2111, 2112]), pause(300), left],
     ran: [opened],
+    differs: {
+      why: 'knockd marks the line without a sequence, and the used one opens again',
+      knockd: { notes: ['#1111,70000\n 2111,2112\n 3111,3112\n'] },
+      ours: { notes: [' 1111,70000\n#2111,2112\n 3111,3112\n'] },
+    },
   },
   {
     name: 'the last line is used',
@@ -69,6 +78,19 @@ export const onetime: readonly Scenario[] = [
     files: { [sequences]: ' 1111,1112\n' },
     steps: [knock([1111, 1112]), ran(1), logged('no more sequences'), pause(200), left, knock([7000])],
     ran: [opened],
+    differs: {
+      why: 'running out disables the door and nothing else; knockd aborts',
+      knockd: { status: 'SIGABRT', matching: ['starting up, listening on eth0', ...stages, ranOut] },
+      ours: {
+        ran: [opened, 'always'],
+        status: 15,
+        matching: ['starting up, listening on eth0', ...stages, ranOut, ...alwaysOpens, 'shutting down'],
+        commands: [
+          `once: running command: echo open ${first.client} >> /mnt/ran⏎`,
+          'always: running command: echo always >> /mnt/ran⏎',
+        ],
+      },
+    },
   },
   {
     name: 'no line is left at start',
@@ -76,6 +98,16 @@ export const onetime: readonly Scenario[] = [
     files: { [sequences]: '#1111,1112\n' },
     steps: [knock([7000])],
     ran: [],
+    differs: {
+      why: 'running out disables the door and nothing else; knockd does not start',
+      knockd: { status: 1, matching: [] },
+      ours: {
+        ran: ['always'],
+        status: 15,
+        matching: [ranOut, 'starting up, listening on eth0', ...alwaysOpens, 'shutting down'],
+        commands: ['always: running command: echo always >> /mnt/ran⏎'],
+      },
+    },
   },
   {
     name: 'with a stop command, a line is used all the same',
