@@ -113,7 +113,7 @@ const furnish = `
   { ln -s /mnt/host-etc/* /mnt/etc/ 2>/mnt/present; true; } &&
   mount --bind /mnt/etc /etc &&
   mount --bind /mnt/var-log /var/log &&
-  cd / && exec "$@"`;
+  cd / && exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin INHERITED='from the starter' "$@"`;
 
 async function connect(server: Namespace, client: Namespace): Promise<void> {
   await server.ip(
@@ -123,6 +123,8 @@ async function connect(server: Namespace, client: Namespace): Promise<void> {
     batch(server, [
       ...[first, second, fence].map(way => `address add ${way.server}/24 dev eth0`),
       `address add ${sixth.server}/64 dev eth0 nodad`,
+      // No address of its own making, which would come when it pleases.
+      'link set eth0 addrgenmode none',
       'link set eth0 up',
     ]),
     batch(client, [
