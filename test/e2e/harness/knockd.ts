@@ -13,6 +13,7 @@ import { Namespace } from './namespace.js';
 import type { Program, Scope } from './program.js';
 
 export type Kind = 'knockd' | 'portknockd';
+export type Step = (trial: Trial) => Promise<void>;
 
 /** An address of the server, and the client's that it is knocked from. */
 export interface Way {
@@ -27,12 +28,20 @@ export const sixth: Way = { server: '2001:db8::1', client: '2001:db8::10' };
 export const beyond: Way = { server: '198.51.100.7', client: first.client };
 export const fence: Way = { server: '192.0.2.9', client: '192.0.2.99' };
 
+/** The door that is knocked at last, from an address of its own. */
+export const fenceDoor = `
+[fence]
+  sequence = 9:udp
+  command = echo fence >> /mnt/fenced
+`;
+
 export interface TrialSettings {
   readonly configuration: string;
   /** By their absolute paths, below /etc or /mnt. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
+const syslogPath = `${project}/dist/test/e2e/harness/syslog.js`;
 const daemonPath = `${project}/dist/src/daemon/portknockd.cjs`;
 
 /** A daemon's place, and what it leaves there. */
@@ -44,6 +53,7 @@ export class Trial {
   /** What steps found out, to be compared. */
   readonly notes: string[] = [];
   daemon: Program | undefined;
+  syslog: Program | undefined;
 
   private constructor(kind: Kind, server: Namespace, client: Namespace, folder: string) {
     this.kind = kind;
@@ -59,7 +69,8 @@ export class Trial {
     ]);
     await connect(server, client);
     const trial = new Trial(kind, server, client, temporaryFolder(scope, kind, 0o755));
-    for (const folder of ['etc', 'host-etc', 'var-log', 'state']) mkdirSync(join(trial.folder, folder));
+    for (const folder of ['etc', 'host-etc', 'dev', 'host-dev', 'var-log', 'state'])
+      mkdirSync(join(trial.folder, folder));
     trial.write('/mnt/knockd.conf', settings.configuration);
     for (const [path, text] of Object.entries(settings.files ?? {})) trial.write(path, text);
     return trial;
@@ -81,6 +92,13 @@ export class Trial {
     if (this.kind === 'knockd') return ['/usr/sbin/knockd', ...options];
     const own = ['--user', listenerUser(), '--state-directory', '/mnt/state'];
     return [process.execPath, daemonPath, 'knockd', ...options, ...own];
+  }
+
+  /** Listens at /dev/log from now on. */
+  async startSyslog(): Promise<void> {
+    this.syslog = this.server.start(process.execPath, [syslogPath, join(this.folder, 'dev/log')]);
+    await this.syslog.line(/listening/);
+    this.syslog.forget();
   }
 
   write(path: string, text: string): void {
@@ -109,9 +127,11 @@ export class Trial {
 const furnish = `
   folder=$1; shift
   mount --bind "$folder" /mnt &&
-  mount --bind /etc /mnt/host-etc &&
-  { ln -s /mnt/host-etc/* /mnt/etc/ 2>/mnt/present; true; } &&
-  mount --bind /mnt/etc /etc &&
+  for place in etc dev; do
+    mount --rbind "/$place" "/mnt/host-$place" &&
+    { ln -s "/mnt/host-$place/"* "/mnt/$place/" 2>/mnt/present; true; } &&
+    mount --bind "/mnt/$place" "/$place" || exit
+  done
   mount --bind /mnt/var-log /var/log &&
   cd / && exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin INHERITED='from the starter' "$@"`;
 

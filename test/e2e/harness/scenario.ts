@@ -4,13 +4,10 @@
  * A door of its own ends each, the fence: packets are handled in their order, so when it has opened, all before it have
  * been.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from './eventually.js';
-import { fence, type Kind, Trial } from './knockd.js';
+import { fence, fenceDoor, type Kind, type Step, Trial } from './knockd.js';
 import type { Scope } from './program.js';
 import { knock } from './steps.js';
-
-export type Step = (trial: Trial) => Promise<void>;
 
 export interface Scenario {
   readonly name: string;
@@ -26,6 +23,8 @@ export interface Scenario {
   readonly ran: readonly string[];
   /** Where commands run at the same time, their order is nobody's. */
   readonly unordered?: boolean;
+  /** Something listens at /dev/log. */
+  readonly syslog?: boolean;
   /** What it prints is compared as well. */
   readonly output?: boolean;
   /** Where ours does something else on purpose: both are asserted. */
@@ -55,6 +54,7 @@ export async function outcomeOf(scope: Scope, kind: Kind, scenario: Scenario): P
     bare === undefined ? `${scenario.configuration}\n${fenceDoor}` : scenario.configuration;
   const trial = await Trial.create(scope, kind, { configuration, files });
   const log = bare?.log ?? '/mnt/log';
+  if (scenario.syslog) await trial.startSyslog();
   const daemon = trial.start([...options, '-c', '/mnt/knockd.conf', '-g', '/mnt/log']);
   await eventually(
     `${kind} listens, or ends`,
@@ -75,12 +75,6 @@ export async function outcomeOf(scope: Scope, kind: Kind, scenario: Scenario): P
   };
 }
 
-const fenceDoor = `
-[fence]
-  sequence = 9:udp
-  command = echo fence >> /mnt/fenced
-`;
-
 function expectedRan({ ran, differs }: Scenario, kind: Kind): readonly string[] {
   return (kind === 'portknockd' ? differs?.ours.ran : undefined) ?? ran;
 }
@@ -95,7 +89,6 @@ async function settle(trial: Trial, expected: readonly string[], fenced: boolean
   if (!fenced || trial.daemon?.ending !== undefined) return;
   await knock([9], { way: fence, options: ['-u'] })(trial);
   await eventually('the fence opens', () => trial.read('/mnt/fenced') !== '', deadlineMs).catch(() => {});
-  await sleep(0);
 }
 
 function ran(trial: Trial, { unordered = false }: Scenario): string[] {

@@ -3,8 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from './eventually.js';
 import { project } from './isolation.js';
-import { first, type Trial, type Way } from './knockd.js';
-import type { Step } from './scenario.js';
+import { fenceDoor, first, type Step, type Trial, type Way } from './knockd.js';
 import type { Segment } from './segments.js';
 
 /** A port as knock takes it: `8000`, `8000:udp`. */
@@ -74,7 +73,8 @@ export function reload(configuration: string, times = 1): Step {
   return async trial => {
     trial.write(
       '/mnt/knockd.conf',
-      `${configuration}\n[fence]\n  sequence = 9:udp\n  command = echo fence >> /mnt/fenced\n`,
+      `${configuration}
+${fenceDoor}`,
     );
     trial.daemon?.signal('SIGHUP');
     await logged('re-reading config file', times)(trial);

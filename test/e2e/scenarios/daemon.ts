@@ -1,7 +1,7 @@
 /** The daemon as a process: signals, files, options, what it prints. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { first } from '../harness/knockd.js';
+import { first, sixth } from '../harness/knockd.js';
 import type { Scenario } from '../harness/scenario.js';
 import { ends, knock, logged, note, pause, ran, reload, signal } from '../harness/steps.js';
 
@@ -171,6 +171,29 @@ export const daemon: readonly Scenario[] = [
     ran: [opened],
   },
   {
+    name: 'options as getopt takes them: together, attached, long, shortened',
+    configuration: door('7000'),
+    options: ['-vieth0', '--only-ip-v4', '--pidf=/mnt/pid', '--lookup'],
+    steps: [knock([7000], { way: sixth }), knock([7000]), ran(1)],
+    ran: [opened],
+    output: true,
+  },
+  {
+    name: 'UseSyslog, in any section',
+    configuration: `${door('7000,8000', '  seq_timeout = 5\n  UseSyslog\n')}`,
+    syslog: true,
+    steps: [
+      knock([7000, 8000]),
+      ran(1),
+      reload(door('7001', '  UseSyslog\n')),
+      pause(200),
+      signal('SIGTERM'),
+      ends(),
+      note(({ syslog }) => syslogged(syslog?.stdout ?? '')),
+    ],
+    ran: [opened],
+  },
+  {
     name: '-v prints what it does',
     configuration: stopping,
     options: ['-i', 'eth0', '-v'],
@@ -257,4 +280,11 @@ SEQUENCE=7000 ,\t8000:UDP,9000 # no comment
 function monthsBehind(printed: string): string {
   const [, month] = /^\d{4}-(\d\d)-\d\d \d\d:\d\d:\d\d: tcp/m.exec(printed) ?? [];
   return `behind by ${(new Date().getMonth() + 1 - Number(month) + 12) % 12}`;
+}
+
+/** The messages without stamps and process ids. */
+function syslogged(text: string): string {
+  return text
+    .replaceAll(/^(<\d+>)\w{3} [ \d]\d \d\d:\d\d:\d\d /gm, '$1')
+    .replaceAll(/\[\d+\](?=:)/g, '[PID]');
 }

@@ -1,5 +1,5 @@
 /** TCP flags, targets and interfaces: which packets count at all. */
-import { beyond, first, second } from '../harness/knockd.js';
+import { beyond, first, second, sixth } from '../harness/knockd.js';
 import type { Scenario } from '../harness/scenario.js';
 import { knock, ran, segments } from '../harness/steps.js';
 
@@ -133,6 +133,12 @@ export const flags: readonly Scenario[] = [
     configuration: door(`target = ${second.server}`),
     steps: [knock(ports), knock(ports, { way: second })],
     ran: [`open ${second.client}`],
+  },
+  {
+    name: 'a target of the other family',
+    configuration: door(`target = ${sixth.server}`),
+    steps: [knock(ports), knock(ports, { way: sixth })],
+    ran: [`open ${sixth.client}`],
   },
   {
     name: 'two doors for two targets with one sequence',

@@ -3,8 +3,8 @@
  * "Implement Port-Knocking Security with knockd" (Linux Journal 189). Only the interface is said on the command line.
  */
 import { eventually } from '../harness/eventually.js';
-import { first, sixth, type Trial } from '../harness/knockd.js';
-import type { Scenario, Step } from '../harness/scenario.js';
+import { first, type Step, sixth, type Trial } from '../harness/knockd.js';
+import type { Scenario } from '../harness/scenario.js';
 import { knock, logged, note, segments } from '../harness/steps.js';
 
 const manualLog = '/var/log/knockd.log';
