@@ -6,7 +6,7 @@ import { OperatorError } from '../../src/system/error.js';
 import { legal, malformed } from '../daemon/knockd/configurations.js';
 import { temporaryFolder } from './harness/folder.js';
 import { missing } from './harness/isolation.js';
-import { readingOf, realKnockd, startKnockd } from './harness/knockd.js';
+import { readingOf, realKnockd, startKnockd } from './harness/realknockd.js';
 import { Namespace } from './harness/namespace.js';
 
 /** How ours reads a text: what -D says of it, and the refusal if there is one. */

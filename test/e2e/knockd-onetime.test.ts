@@ -7,7 +7,7 @@ import { readOneTime, spendOneTime } from '../../src/daemon/onetime.js';
 import { formatSequence } from '../../src/methods/plain-sequence/format.js';
 import { temporaryFolder } from './harness/folder.js';
 import { missing } from './harness/isolation.js';
-import { realKnockd, startKnockd } from './harness/knockd.js';
+import { realKnockd, startKnockd } from './harness/realknockd.js';
 import { Namespace } from './harness/namespace.js';
 
 /**

@@ -123,7 +123,7 @@ function describeInterface({ capture }: Config, debug: (line: string) => void): 
   if (capture.from !== 'interface') return;
   if (isEthernet(capture.interface)) debug('ethernet interface detected');
   for (const address of interfaceAddresses(capture.interface)) {
-    if (capture.ipv6 || isIPv4Mapped(address)) debug(`Local IP: ${formatAddress(address)}`);
+    if (capture.ipv6 || isIPv4Mapped(address)) debug(`local IP: ${formatAddress(address)}`);
   }
 }
 

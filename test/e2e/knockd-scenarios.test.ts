@@ -1,0 +1,34 @@
+/** knockd's configurations on Debian's knockd and on portknockd in its stead: both do the same, but where it says so. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { missing } from './harness/isolation.js';
+import type { Scope } from './harness/program.js';
+import { outcomeOf, type Scenario } from './harness/scenario.js';
+import { commands } from './scenarios/commands.js';
+import { daemon } from './scenarios/daemon.js';
+import { flags } from './scenarios/flags.js';
+import { matching } from './scenarios/matching.js';
+import { onetime } from './scenarios/onetime.js';
+import { sources } from './scenarios/sources.js';
+import { wild } from './scenarios/wild.js';
+
+const alone = process.env['ALONE'] !== undefined;
+const tables = { wild, sources, matching, commands, onetime, daemon, flags };
+
+// Most of their time they wait, and the longest comes first.
+describe('knockd and ours', { skip: missing('knockd', 'knock', 'iptables'), concurrency: 10 }, () => {
+  for (const [title, scenarios] of Object.entries(tables)) {
+    for (const scenario of scenarios) test(`${title}: ${scenario.name}`, t => compare(t, scenario));
+  }
+});
+
+async function compare(scope: Scope, scenario: Scenario): Promise<void> {
+  const [knockd, ours] = await Promise.all([
+    outcomeOf(scope, 'knockd', scenario),
+    alone ? undefined : outcomeOf(scope, 'portknockd', scenario),
+  ]);
+  if (process.env['SHOW'] !== undefined) console.log(scenario.name, knockd);
+  assert.deepEqual(knockd, { ...knockd, ...scenario.differs?.knockd, ran: scenario.ran }, 'knockd itself');
+  if (ours === undefined) return;
+  assert.deepEqual(ours, { ...knockd, ...scenario.differs?.ours });
+}

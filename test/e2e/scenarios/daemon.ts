@@ -1,0 +1,290 @@
+/** The daemon as a process: signals, files, options, what it prints. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { first, sixth } from '../harness/knockd.js';
+import type { Scenario } from '../harness/scenario.js';
+import { ends, knock, logged, note, pause, ran, reload, signal } from '../harness/steps.js';
+
+const opened = `open ${first.client}`;
+
+function door(sequence: string, rest = ''): string {
+  return `
+[door]
+  sequence = ${sequence}
+  command = echo open %IP% >> /mnt/ran
+${rest}`;
+}
+
+const stopping = `
+[door]
+  sequence = 7000
+  start_command = echo start >> /mnt/ran
+  cmd_timeout = 1
+  stop_command = echo stop >> /mnt/ran
+`;
+
+export const daemon: readonly Scenario[] = [
+  {
+    name: 'HUP: the new sequence opens, the old one does not',
+    configuration: door('7000,8000'),
+    steps: [reload(door('7001,8001')), pause(200), knock([7000, 8000]), knock([7001, 8001])],
+    ran: [opened],
+  },
+  {
+    name: 'HUP: attempts are forgotten',
+    configuration: door('7000,8000,9000'),
+    steps: [
+      knock([7000, 8000]),
+      logged('Stage 2'),
+      reload(door('7000,8000,9000')),
+      pause(200),
+      knock([9000]),
+    ],
+    ran: [],
+  },
+  {
+    name: 'HUP: a stop command is still owed',
+    configuration: stopping,
+    steps: [knock([7000]), ran(1), reload(door('7001,8001')), ran(2)],
+    ran: ['start', 'stop'],
+  },
+  {
+    name: 'HUP: the log file is opened again',
+    configuration: `[options]\n  logfile = /mnt/own.log\n${door('7000')}`,
+    bare: { log: '/mnt/own.log' },
+    steps: [
+      note(async trial => {
+        await trial.server.exec('mv', [join(trial.folder, 'own.log'), join(trial.folder, 'own.log.1')]);
+        return trial.read('/mnt/own.log.1').includes('starting up') ? 'moved' : 'not there';
+      }),
+      signal('SIGHUP'),
+      pause(500),
+      knock([7000]),
+      ran(1),
+      note(trial => trial.read('/mnt/own.log.1').replaceAll(/\[.*?\]/g, '')),
+    ],
+    ran: [opened],
+  },
+  {
+    name: 'HUP: a broken configuration',
+    configuration: door('7000,8000'),
+    steps: [
+      reload('[door]\n  sequence = 7000,8000\n  nonsense = 1\n'),
+      pause(500),
+      knock([7000, 8000]),
+      pause(200),
+    ],
+    ran: [],
+    differs: {
+      why: 'what is refused changes nothing: the configuration before stays in force',
+      knockd: {
+        status: 1,
+        matching: ['starting up, listening on eth0', 're-reading config file: /mnt/knockd.conf⏎'],
+      },
+      ours: {
+        ran: [opened],
+        status: 15,
+        matching: [
+          'starting up, listening on eth0',
+          're-reading config file: /mnt/knockd.conf⏎',
+          `${first.client}: door: Stage 1`,
+          `${first.client}: door: Stage 2`,
+          `${first.client}: door: OPEN SESAME`,
+          'shutting down',
+        ],
+        commands: [`door: running command: echo open ${first.client} >> /mnt/ran⏎`],
+      },
+    },
+  },
+  {
+    name: 'INT ends it, with the number of the signal',
+    configuration: door('7000'),
+    steps: [knock([7000]), ran(1), signal('SIGINT'), ends()],
+    ran: [opened],
+  },
+  {
+    name: 'TERM while a command runs',
+    configuration: door('7000').replace('command =', 'command = sleep 1;'),
+    steps: [knock([7000]), logged('running command'), signal('SIGTERM'), ends(), ran(1)],
+    ran: [opened],
+  },
+  {
+    name: 'TERM while a stop command is owed',
+    configuration: stopping,
+    steps: [knock([7000]), ran(1), signal('SIGTERM'), ends(), ran(2)],
+    ran: ['start', 'stop'],
+  },
+  {
+    name: '-d: in the background, with a process id file that goes at the end',
+    configuration: door('7000'),
+    options: ['-i', 'eth0', '-d', '-p', '/mnt/pid'],
+    steps: [
+      ends(),
+      logged('starting up'),
+      note(trial => `${/^\d+\n?$/.test(trial.read('/mnt/pid'))}`),
+      knock([7000]),
+      ran(1),
+      note(async trial => {
+        process.kill(Number(trial.read('/mnt/pid')), 'SIGTERM');
+        return 'ended';
+      }),
+      logged('shutting down'),
+      pause(200),
+      note(trial => `still there: ${existsSync(join(trial.folder, 'pid'))}`),
+    ],
+    ran: [opened],
+  },
+  {
+    name: "-d: the configuration's files go before the command line's",
+    configuration: `[options]\n  PidFile = /mnt/own.pid\n  LogFile = /mnt/own.log\n${door('7000')}`,
+    options: ['-i', 'eth0', '-d', '-p', '/mnt/pid'],
+    bare: { log: '/mnt/own.log' },
+    steps: [
+      ends(),
+      logged('starting up', 1, '/mnt/own.log'),
+      note(
+        trial => `${/^\d+\n?$/.test(trial.read('/mnt/own.pid'))} ${existsSync(join(trial.folder, 'pid'))}`,
+      ),
+      knock([7000]),
+      ran(1),
+      note(async trial => {
+        process.kill(Number(trial.read('/mnt/own.pid')), 'SIGTERM');
+        return trial.read('/mnt/log');
+      }),
+      logged('shutting down', 1, '/mnt/own.log'),
+    ],
+    ran: [opened],
+  },
+  {
+    name: 'without -d there is no process id file',
+    configuration: door('7000'),
+    options: ['-i', 'eth0', '-p', '/mnt/pid'],
+    steps: [knock([7000]), ran(1), note(trial => `there: ${existsSync(join(trial.folder, 'pid'))}`)],
+    ran: [opened],
+  },
+  {
+    name: '-l: names of sources that have one',
+    configuration: door('7000,8000'),
+    options: ['-i', 'eth0', '-l'],
+    files: { '/etc/hosts': `127.0.0.1 localhost\n${first.client} visitor.example\n` },
+    steps: [knock([7000, 8000]), ran(1)],
+    ran: [opened],
+  },
+  {
+    name: 'options as getopt takes them: together, attached, long, shortened',
+    configuration: door('7000'),
+    options: ['-vieth0', '--only-ip-v4', '--pidf=/mnt/pid', '--lookup'],
+    steps: [knock([7000], { way: sixth }), knock([7000]), ran(1)],
+    ran: [opened],
+    output: true,
+  },
+  {
+    name: 'UseSyslog, in any section',
+    configuration: `${door('7000,8000', '  seq_timeout = 5\n  UseSyslog\n')}`,
+    syslog: true,
+    steps: [
+      knock([7000, 8000]),
+      ran(1),
+      reload(door('7001', '  UseSyslog\n')),
+      pause(200),
+      signal('SIGTERM'),
+      ends(),
+      note(({ syslog }) => syslogged(syslog?.stdout ?? '')),
+    ],
+    ran: [opened],
+  },
+  {
+    name: '-v prints what it does',
+    configuration: stopping,
+    options: ['-i', 'eth0', '-v'],
+    steps: [knock([7000]), ran(2)],
+    ran: ['start', 'stop'],
+    output: true,
+  },
+  {
+    name: '-D prints the configuration and the packets',
+    configuration: `[options]
+  UseSyslog
+  logfile = /mnt/log
+${door('7000,8000:udp,9000', '  tcpflags = syn,!ack\n  seq_timeout = 5\n')}${stopping.replaceAll('7000', '7005').replace('[door]', '[second]')}`,
+    options: ['-i', 'eth0', '-D'],
+    steps: [knock([7000, '8000:udp', 9000]), ran(1), knock([7000, 9000, 7000])],
+    ran: [opened],
+    output: true,
+  },
+  {
+    name: '-D prints the month',
+    configuration: door('7000'),
+    options: ['-i', 'eth0', '-D'],
+    steps: [
+      knock([7000]),
+      ran(1),
+      signal('SIGTERM'),
+      ends(),
+      note(({ daemon }) => monthsBehind(daemon?.stdout ?? '')),
+    ],
+    ran: [opened],
+    differs: {
+      why: 'knockd counts months from 0',
+      knockd: { notes: ['behind by 1'] },
+      ours: { notes: ['behind by 0'] },
+    },
+  },
+  {
+    name: 'keys in any case, blanks, aliases, comments, what atoi leaves',
+    configuration: `
+   # a comment
+\t[door]\t
+SEQUENCE=7000 ,\t8000:UDP,9000 # no comment
+  Timeout =  5 seconds
+   tcpFLAGS=SYN
+  Command   =   echo open %IP% >> /mnt/ran   
+`,
+    steps: [knock([7000, '8000:udp', 9000])],
+    ran: [opened],
+  },
+  {
+    name: 'a configuration without doors',
+    configuration: '',
+    steps: [],
+    ran: [],
+  },
+  {
+    name: 'a configuration with a mistake',
+    configuration: '[door]\n  sequence = 7000\n  sekwence = 7000\n',
+    steps: [ends(), note(({ daemon }) => `${daemon?.output.includes('config: line 3: syntax error')}`)],
+    ran: [],
+  },
+  {
+    name: 'a configuration that is not there',
+    configuration: '',
+    options: ['-i', 'eth0'],
+    steps: [
+      note(async trial => {
+        await trial.daemon?.kill();
+        const again = trial.start(['-i', 'eth0', '-c', '/mnt/absent.conf']);
+        return `${(await again.end()).status}`;
+      }),
+    ],
+    ran: [],
+  },
+  {
+    name: 'an interface that is not there',
+    configuration: door('7000'),
+    options: ['-i', 'nowhere0'],
+    steps: [ends()],
+    ran: [],
+  },
+];
+
+function monthsBehind(printed: string): string {
+  const [, month] = /^\d{4}-(\d\d)-\d\d \d\d:\d\d:\d\d: tcp/m.exec(printed) ?? [];
+  return `behind by ${(new Date().getMonth() + 1 - Number(month) + 12) % 12}`;
+}
+
+/** The messages without stamps and process ids. */
+function syslogged(text: string): string {
+  return text
+    .replaceAll(/^(<\d+>)\w{3} [ \d]\d \d\d:\d\d:\d\d /gm, '$1')
+    .replaceAll(/\[\d+\](?=:)/g, '[PID]');
+}
