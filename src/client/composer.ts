@@ -1,4 +1,5 @@
 /** What a method does for the client: it makes the packets of a knock. Sending, waiting and knocking again are one for all. */
+import type { Hit } from '../net/send.js';
 import type { Target } from './resolve.js';
 
 /** Told what the person who knocks should know. */
@@ -11,7 +12,7 @@ export interface Composition {
   readonly bound: string | undefined;
   /** Milliseconds since 1970; undefined where it carries no time. */
   readonly time: number | undefined;
-  readonly ports: readonly number[];
+  readonly hits: readonly Hit[];
   /** The system's word for why there is no way to the target; then there is nothing to send. */
   readonly failure: string | undefined;
 }

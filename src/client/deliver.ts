@@ -1,5 +1,5 @@
 /** One knock: the packets that its method composed for each address, one address fully after the other. */
-import { sendSyns } from '../net/send.js';
+import { type Hit, sendHits } from '../net/send.js';
 import { errorCode } from '../system/error.js';
 import type { Composer, Composition } from './composer.js';
 import { KnockError } from './failure.js';
@@ -16,9 +16,9 @@ export type KnockEvent =
       readonly address: string;
       readonly bound: string | undefined;
       readonly time: number | undefined;
-      readonly ports: readonly number[];
+      readonly hits: readonly Hit[];
     }
-  | { readonly event: 'syn' }
+  | { readonly event: 'sent' }
   | { readonly event: 'unreachable'; readonly address: string; readonly code: string }
   | { readonly event: 'waiting'; readonly addresses: readonly string[] }
   | { readonly event: 'warning'; readonly message: string };
@@ -41,6 +41,8 @@ export interface Delivery {
  */
 export async function knockOnce(delivery: Delivery, attempt: number): Promise<KnockedAddress[]> {
   const warn = (message: string) => delivery.watch({ event: 'warning', message });
+  // Asked before the method is: what it gives away for a knock that cannot be sent is lost.
+  if (delivery.options.raw === true) await rawSending();
   const knocked: KnockedAddress[] = [];
   for (const composition of await delivery.composer.compose(delivery.targets, warn)) {
     knocked.push(await knockAt(delivery, composition, attempt));
@@ -53,16 +55,16 @@ export async function knockOnce(delivery: Delivery, attempt: number): Promise<Kn
 
 async function knockAt(
   delivery: Delivery,
-  { target, bound, time, ports, failure }: Composition,
+  { target, bound, time, hits, failure }: Composition,
   attempt: number,
 ): Promise<KnockedAddress> {
   const { options, watch } = delivery;
   const knocked = { ...target, bound, time };
   try {
     if (failure !== undefined) throw Object.assign(new Error(failure), { code: failure });
-    watch({ event: 'knocking', attempt, address: target.address, bound, time, ports });
-    await sendPorts(delivery, target, ports);
-    return { ...knocked, ports: ports.length, failure: undefined };
+    watch({ event: 'knocking', attempt, address: target.address, bound, time, hits });
+    await send(delivery, target, hits);
+    return { ...knocked, ports: hits.length, failure: undefined };
   } catch (error) {
     if (error instanceof KnockError || options.signal?.aborted) throw error;
     const code = codeOf(error);
@@ -71,22 +73,24 @@ async function knockAt(
   }
 }
 
-async function sendPorts(
-  { options, watch }: Delivery,
-  target: Target,
-  ports: readonly number[],
-): Promise<void> {
-  const syns = {
+async function send({ options, watch }: Delivery, target: Target, hits: readonly Hit[]): Promise<void> {
+  const how = {
     delayMs: options.delayMs ?? 0,
     signal: options.signal,
-    onSyn: () => watch({ event: 'syn' }),
+    onHit: () => watch({ event: 'sent' }),
   };
-  if (options.raw !== true) return sendSyns(target.address, ports, syns);
-  // Loaded for those who want it: it brings a library with it.
+  if (options.raw !== true) return sendHits(target.address, hits, how);
+  const { sendRawHits } = await rawSending();
+  await sendRawHits(await localAddress(target), target.address, hits, how);
+}
+
+/** Loaded for those who want it: it brings a library with it. @throws KnockError `not-permitted` */
+async function rawSending() {
   if (process.platform !== 'linux') throw notPermitted('raw packets are for Linux alone');
-  const { sendRawSyns } = await import('../net/rawsend.js');
+  const sending = await import('../net/rawsend.js');
   try {
-    await sendRawSyns(await localAddress(target), target.address, ports, syns);
+    sending.requireRaw();
+    return sending;
   } catch (error) {
     if (errorCode(error) !== 'EPERM') throw error;
     throw notPermitted('raw packets need the privilege CAP_NET_RAW', 'or use sudo, or setcap cap_net_raw+ep');

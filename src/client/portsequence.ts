@@ -2,6 +2,7 @@
 import { composeClassic, composeSealed } from '../methods/port-sequence/compose.js';
 import { lastSealedTime, sealedEpoch, zeroAddress } from '../methods/port-sequence/sealed.js';
 import { parseAddress } from '../net/address.js';
+import { tcp } from '../net/packet.js';
 import { errorCode } from '../system/error.js';
 import { isClassic } from '../system/profile.js';
 import type { Clock } from './clock.js';
@@ -20,7 +21,7 @@ export function portSequence(request: PortSequenceRequest, clock: Clock): Compos
       return routes.map((route, index) => {
         const time = times[index];
         const ports = route.failure === undefined ? composePorts(request, route.bound, time ?? 0) : [];
-        return { ...route, time, ports };
+        return { ...route, time, hits: ports.map(port => ({ protocol: tcp, port })) };
       });
     },
   };
