@@ -29,11 +29,14 @@ const nearPorts = 16;
 export function wishOf(doors: readonly Door[]): Wish {
   const sequences = doors.flatMap(({ sequence }) => sequence ?? []);
   const isGuarded = sequences.some(({ scanGuard }) => scanGuard);
+  const wanted = [
+    ...(isGuarded ? [{ flags: syn, ports: [everyPort] }] : []),
+    ...sequences.map(({ steps, flags }) => ({ flags, ports: portsOf(steps, false, 0) })),
+  ];
   const byFlags = new Map<string, { flags: Flags; ports: PortRange[] }>();
-  for (const { steps, flags } of sequences) {
+  for (const { flags, ports } of wanted) {
     const key = `${flags.mask} ${flags.value}`;
-    const ports = byFlags.get(key)?.ports ?? [];
-    byFlags.set(key, { flags, ports: [...ports, ...portsOf(steps, false, 0)] });
+    byFlags.set(key, { flags, ports: [...(byFlags.get(key)?.ports ?? []), ...ports] });
   }
   const tcp = Array.from(byFlags.values(), ({ flags, ports }) => ({ ...flags, ports: merge(ports) }));
   const near = sequences.flatMap(({ steps, scanGuard }) => portsOf(steps, true, scanGuard ? nearPorts : 0));
