@@ -272,6 +272,29 @@ describe('an interface', { skip: notIsolated }, () => {
       return tapped.heard.length > 0;
     });
   });
+
+  test('has no address: a target is heard, also from another of its name', async t => {
+    const { server, client, sender } = await link(t);
+    const bare = async () => {
+      await server.configure('ipv6/conf/down1/disable_ipv6', '1');
+      await server.ip('address flush dev down1');
+    };
+    await bare();
+    const tapped = await Tapped.start(server, 'down1', { targets: [elsewhere] });
+    await tapped.says(/down1 is down or has no address/);
+    const [packet] = packets(elsewhere);
+    await sender.frame('uplink', frame(packet));
+    await tapped.hears(`tcp 192.0.2.7 > ${elsewhere} 7000`);
+    await server.configure('ipv6/conf/default/disable_ipv6', '1');
+    await server.ip('link delete down1');
+    await tapped.says(/down1 is gone/);
+    await server.ip(`link add down1 type veth peer name uplink netns ${client.namespace.name}`);
+    await server.ip('link set down1 up');
+    await client.namespace.ip('link set uplink up');
+    await tapped.says(/down1 is down or has no address/);
+    await sender.frame('uplink', frame(packet));
+    await tapped.hears(`tcp 192.0.2.7 > ${elsewhere} 7000`);
+  });
 });
 
 test('hundreds of doors and of destinations: as the kernel runs the filter', {
