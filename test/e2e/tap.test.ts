@@ -130,6 +130,13 @@ describe('links', { skip: notIsolated }, () => {
       expected[1]!,
     );
     assert.deepEqual(heard, expected);
+    // Its far end is down: it has no carrier, but its address is this machine's.
+    await server.ip('link add idle type veth peer name dead');
+    await server.ip('address add 10.80.0.1/24 dev idle');
+    await server.ip('link set idle up');
+    await eventually('the new address', () => tapped.addresses.includes('10.80.0.1'));
+    await client.tap('10.80.0.1', [7000]);
+    await tapped.hears(`tcp ${far} > 10.80.0.1 7000`);
     await network.server.tap('127.0.0.1', [7000]);
     assert.deepEqual(await tapped.hears('tcp 127.0.0.1 > 127.0.0.1 7000'), [
       'tcp 127.0.0.1 > 127.0.0.1 7000',
@@ -204,7 +211,9 @@ describe('an interface', { skip: notIsolated }, () => {
     const { server, client } = await link(t);
     // Or an address of the same network goes with the one that was there before.
     await server.configure('ipv4/conf/down1/promote_secondaries', '1');
+    await server.ip('address add 10.81.0.1 peer 10.81.0.2 dev down1');
     const tapped = await Tapped.start(server, 'down1');
+    assert.ok(tapped.addresses.includes('10.81.0.1') && !tapped.addresses.includes('10.81.0.2'));
     for (const [added, removed] of [
       ['10.77.1.9', near],
       ['fd77:1::9', near6],
