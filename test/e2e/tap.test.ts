@@ -212,8 +212,10 @@ describe('an interface', { skip: notIsolated }, () => {
     // Or an address of the same network goes with the one that was there before.
     await server.configure('ipv4/conf/down1/promote_secondaries', '1');
     await server.ip('address add 10.81.0.1 peer 10.81.0.2 dev down1');
+    await server.ip('address add fd81::1 peer fd81::2 dev down1');
     const tapped = await Tapped.start(server, 'down1');
-    assert.ok(tapped.addresses.includes('10.81.0.1') && !tapped.addresses.includes('10.81.0.2'));
+    const isOwn = (address: string) => tapped.addresses.includes(address);
+    assert.deepEqual(['10.81.0.1', '10.81.0.2', 'fd81::1', 'fd81::2'].map(isOwn), [true, false, true, false]);
     for (const [added, removed] of [
       ['10.77.1.9', near],
       ['fd77:1::9', near6],
@@ -229,6 +231,21 @@ describe('an interface', { skip: notIsolated }, () => {
       const { length } = await tapped.hears(`tcp ${client[prefix === 64 ? 'ipv6' : 'ipv4']} > ${added} 7000`);
       assert.equal(length, 1);
     }
+  });
+
+  test('changes so often that word of it is lost', async t => {
+    const { server } = await link(t);
+    const tapped = await Tapped.start(server, 'down1');
+    tapped.pause();
+    const each = Array.from({ length: 1000 }, (_, n) => `10.82.${n >> 8}.${n & 255}/32 dev down1`);
+    const lines = each.flatMap(address => [`address add ${address}`, `address delete ${address}`]);
+    await server.exec('ip', ['-batch', '-'], {
+      input: [...lines, 'address add 10.83.0.1/32 dev down1', ''].join('\n'),
+    });
+    tapped.resume();
+    await eventually('the last address', () => tapped.addresses.includes('10.83.0.1'));
+    await server.ip('address delete 10.83.0.1/32 dev down1');
+    await eventually('it is gone again', () => !tapped.addresses.includes('10.83.0.1'));
   });
 
   test('goes down and comes up again, also more than once', async t => {
@@ -339,8 +356,10 @@ test('what is lost is counted, and reading goes on', { skip: notIsolated }, asyn
   const sent = 60_000;
   await sender.datagrams(near, 8000, sent);
   tapped.signal('SIGCONT');
-  await eventually('all is accounted for', () => tapped.heard.length + tapped.lost === sent, 20_000);
-  assert.ok(tapped.lost > 0);
+  // A few may be dropped on the way, before they come to the socket.
+  const accounted = () => tapped.heard.length + tapped.lost;
+  await eventually('all is accounted for', () => accounted() > sent * 0.99, 20_000);
+  assert.ok(tapped.lost > 0 && accounted() <= sent, `${tapped.lost} of ${accounted()}`);
   tapped.heard = [];
   await client.tap(near, [7000]);
   await tapped.hears(`tcp ${far} > ${near} 7000`);
