@@ -95,7 +95,8 @@ export class Tap {
       try {
         this.#renew();
       } catch (error) {
-        this.#log.error({ event: 'interface' }, `cannot follow ${this.#name}: ${messageOf(error)}`);
+        const text = `cannot follow the interface ${this.#name}: ${messageOf(tooMuch(this.#name, error))}`;
+        this.#log.error({ event: 'interface' }, text);
       }
     }, settleMs).unref();
   }
@@ -103,12 +104,12 @@ export class Tap {
   #renew(): void {
     const before = { state: this.#state, index: this.#index };
     const addresses = interfaceAddresses(this.#name);
+    this.#bind();
     const isSame = Buffer.compare(joined(addresses), joined(this.#addresses)) === 0;
     if (!isSame) {
       this.#filter(addresses);
       this.#addresses = addresses;
     }
-    this.#bind();
     this.#state = this.#stateNow();
     const isOther = this.#index !== undefined && before.index !== undefined && this.#index !== before.index;
     if (this.#state !== before.state || isOther) this.#tell();

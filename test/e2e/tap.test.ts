@@ -1,9 +1,8 @@
 /** Listening on an interface: every kind of link, what is heard there and what is not, and an interface that changes. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { tcp, udp } from '../../src/net/packet.js';
-import { ipv4, syn, udpDatagram } from '../net/made.js';
 import { eventually } from './harness/eventually.js';
+import { frame, packets } from './harness/frames.js';
 import type { Host } from './harness/host.js';
 import { notIsolated } from './harness/isolation.js';
 import { Namespace } from './harness/namespace.js';
@@ -36,31 +35,6 @@ async function knock(tapped: Tapped, client: Host, sender: Sender, address: stri
   await sender.datagrams(address, 7000);
   await sender.datagrams(address, 8000);
   return tapped.hears(expected);
-}
-
-/** From all to all, with a VLAN's tag where one is given. */
-function frame(packet: Buffer, vlan?: number): Buffer {
-  const tag = vlan === undefined ? '' : `8100${vlan.toString(16).padStart(4, '0')}`;
-  return Buffer.concat([Buffer.from(`ffffffffffff020000000001${tag}0800`, 'hex'), packet]);
-}
-
-/** A SYN to port 7000, a datagram to port 8000, from 192.0.2.7 to an address. */
-function packets(destination: string): readonly [Buffer, Buffer] {
-  const made = [
-    ipv4(tcp, syn({ sourcePort: 1, port: 7000, sequence: 1 })),
-    ipv4(udp, udpDatagram(1, 8000, '')),
-  ] as const;
-  for (const packet of made) {
-    packet.set(destination.split('.').map(Number), 16);
-    writeChecksum(packet);
-  }
-  return made;
-}
-
-function writeChecksum(packet: Buffer): void {
-  let sum = 0;
-  for (let at = 0; at < 20; at += 2) sum += packet.readUInt16BE(at);
-  packet.writeUInt16BE(0xffff - ((sum & 0xffff) + (sum >> 16)), 10);
 }
 
 async function linkLocal(namespace: Namespace, name: string): Promise<string> {
