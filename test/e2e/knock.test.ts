@@ -70,6 +70,11 @@ class Scene {
     return said(this.start(argv));
   }
 
+  /** The ports of all that has arrived so far. */
+  ports(): number[] {
+    return readPackets(this.#capture).map(({ arrival }) => arrival.port);
+  }
+
   /** What has arrived since it was asked last, up to a packet that only this sends. */
   async arrived(): Promise<{ readonly arrivals: Arrival[]; readonly sourcePorts: number[] }> {
     await this.client.tap(this.near('ipv4'), [lastPort]);
@@ -187,7 +192,7 @@ describe('beside knock', { skip: missing('knock', 'tcpdump') }, () => {
     );
   });
 
-  test('knocking again takes no other line, nor does a second address', async t => {
+  test('knocking again takes no other line', async t => {
     const scene = await Scene.create(t);
     const file = writeSecret(scene.user.folder, 'lines', ' 7001,7002:udp\n 7003,7004\n');
     // Dropped: a port that refuses ends the waiting.
@@ -202,6 +207,47 @@ describe('beside knock', { skip: missing('knock', 'tcpdump') }, () => {
     const ports = arrivals.map(({ port }) => port).filter(port => port !== servicePort);
     assert.deepEqual(ports, [7001, 7002, 7001, 7002]);
     assert.equal(readFileSync(file, 'latin1'), '#7001,7002:udp\n 7003,7004\n');
+  });
+
+  test('a line is marked before its first packet: killed in the midst, it stays used', async t => {
+    const scene = await Scene.create(t);
+    const file = writeSecret(scene.user.folder, 'lines', ' 7001,7002\n 7003,7004\n');
+    const argv = ['sequence', scene.near('ipv4'), '--one-time-sequences', file];
+    const program = scene.start([...argv, '--delay', '60000']);
+    await eventually('the first packet arrives', () => scene.ports().includes(7001));
+    assert.equal(readFileSync(file, 'latin1'), '#7001,7002\n 7003,7004\n');
+    await program.kill();
+    assert.equal((await scene.run(argv)).status, 0);
+    const { arrivals } = await scene.arrived();
+    assert.deepEqual(
+      arrivals.map(({ port }) => port),
+      [7001, 7003, 7004],
+    );
+  });
+
+  test('both addresses of a host are knocked at, with one line', async t => {
+    const scene = await Scene.create(t);
+    const lines = writeSecret(scene.user.folder, 'lines', ' 7001,7002:udp\n 7003,7004\n');
+    const hosts = ['ipv4', 'ipv6'] as const;
+    const names = hosts.map(family => `${scene.near(family)} both.test\n`).join('');
+    const file = writeSecret(scene.user.folder, 'hosts', names);
+    const script = 'mount --bind "$1" /etc/hosts && shift && exec "$@"';
+    const client = [process.execPath, clientPath, 'sequence', 'both.test', '--one-time-sequences', lines];
+    const argv = ['--mount', 'sh', '-c', script, 'sh', file, ...client];
+    const { status, stderr } = await said(
+      scene.client.namespace.start('unshare', argv, { env: scene.user.environment, input: '' }),
+    );
+    assert.equal(status, 0, stderr);
+    const { arrivals } = await scene.arrived();
+    for (const family of hosts) {
+      const there = arrivals.filter(({ destination }) => destination === scene.near(family));
+      assert.deepEqual(
+        there.map(({ port }) => port),
+        [7001, 7002],
+        family,
+      );
+    }
+    assert.equal(readFileSync(lines, 'latin1'), '#7001,7002:udp\n 7003,7004\n');
   });
 
   test('what cannot be sent takes no line', async t => {
