@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { first, sixth } from '../harness/knockd.js';
 import type { Scenario } from '../harness/scenario.js';
-import { ends, knock, logged, note, pause, ran, reload, signal } from '../harness/steps.js';
+import { endBackground, ends, knock, logged, note, pause, ran, reload, signal } from '../harness/steps.js';
 
 const opened = `open ${first.client}`;
 
@@ -124,10 +124,7 @@ export const daemon: readonly Scenario[] = [
       note(trial => `${/^\d+\n?$/.test(trial.read('/mnt/pid'))}`),
       knock([7000]),
       ran(1),
-      note(async trial => {
-        process.kill(Number(trial.read('/mnt/pid')), 'SIGTERM');
-        return 'ended';
-      }),
+      endBackground('/mnt/pid'),
       logged('shutting down'),
       pause(200),
       note(trial => `still there: ${existsSync(join(trial.folder, 'pid'))}`),
@@ -147,10 +144,8 @@ export const daemon: readonly Scenario[] = [
       ),
       knock([7000]),
       ran(1),
-      note(async trial => {
-        process.kill(Number(trial.read('/mnt/own.pid')), 'SIGTERM');
-        return trial.read('/mnt/log');
-      }),
+      note(trial => trial.read('/mnt/log')),
+      endBackground('/mnt/own.pid'),
       logged('shutting down', 1, '/mnt/own.log'),
     ],
     ran: [opened],
