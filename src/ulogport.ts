@@ -58,6 +58,7 @@ function copyHits(group: number): void {
   const opened = openGroup(group);
   giveUpRoot();
   readNflog(opened, {
+    begin: () => {},
     packet: (datagram, start, end) => {
       if (decodePacket(datagram, packet, start, end) && packet.protocol === tcp)
         lines += formatHit(packet.port, packet.source);

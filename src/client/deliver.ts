@@ -1,12 +1,11 @@
-/** One knock: a sequence of its own for each address, and the SYNs, one address fully after the other. */
-import { sendSyns } from '../net/send.js';
+/** One knock: the packets that its method composed for each address, one address fully after the other. */
+import { type Hit, sendHits } from '../net/send.js';
 import { errorCode } from '../system/error.js';
-import type { Clock } from './clock.js';
+import type { Composer, Composition } from './composer.js';
 import { KnockError } from './failure.js';
-import type { KnockOptions } from './request.js';
+import type { KnockDelivery } from './request.js';
 import { localAddress, type Target } from './resolve.js';
 import type { KnockedAddress } from './result.js';
-import { addressToBind, composePorts, hasTime } from './sequence.js';
 
 /** What happens on the way, for those who watch. */
 export type KnockEvent =
@@ -17,9 +16,9 @@ export type KnockEvent =
       readonly address: string;
       readonly bound: string | undefined;
       readonly time: number | undefined;
-      readonly ports: readonly number[];
+      readonly hits: readonly Hit[];
     }
-  | { readonly event: 'syn' }
+  | { readonly event: 'sent' }
   | { readonly event: 'unreachable'; readonly address: string; readonly code: string }
   | { readonly event: 'waiting'; readonly addresses: readonly string[] }
   | { readonly event: 'warning'; readonly message: string };
@@ -28,32 +27,25 @@ export type Watch = (event: KnockEvent) => void;
 
 /** A knock in the making. */
 export interface Delivery {
-  readonly options: KnockOptions;
+  readonly options: KnockDelivery;
   readonly targets: readonly Target[];
-  readonly clock: Clock;
+  readonly composer: Composer;
   readonly watch: Watch;
-}
-
-interface Route {
-  readonly target: Target;
-  readonly bound: string | undefined;
-  /** The system's word for why there is no way to the target. */
-  readonly failure: string | undefined;
 }
 
 /**
  * Knocks once at every target.
  * @param attempt from 1
- * @throws KnockError `unreachable` where nothing could be sent to any, `not-permitted`, `clock`; the signal's reason
+ * @throws KnockError `unreachable` where nothing could be sent to any, `not-permitted`, those of the method; the
+ *   signal's reason
  */
 export async function knockOnce(delivery: Delivery, attempt: number): Promise<KnockedAddress[]> {
   const warn = (message: string) => delivery.watch({ event: 'warning', message });
-  const routes = await Promise.all(delivery.targets.map(target => route(delivery, target, warn)));
-  // Taken before the first SYN: what was sent must never be forgotten.
-  const times = hasTime(delivery.options) ? delivery.clock.take(routes.length) : [];
+  // Asked before the method is: what it gives away for a knock that cannot be sent is lost.
+  if (delivery.options.raw === true) await rawSending();
   const knocked: KnockedAddress[] = [];
-  for (const [index, route] of routes.entries()) {
-    knocked.push(await knockAt(delivery, route, times[index], attempt));
+  for (const composition of await delivery.composer.compose(delivery.targets, warn)) {
+    knocked.push(await knockAt(delivery, composition, attempt));
   }
   if (knocked.every(({ failure }) => failure !== undefined)) {
     throw unreachable(delivery.options.host, knocked);
@@ -61,28 +53,18 @@ export async function knockOnce(delivery: Delivery, attempt: number): Promise<Kn
   return knocked;
 }
 
-async function route({ options }: Delivery, target: Target, warn: (message: string) => void): Promise<Route> {
-  try {
-    return { target, bound: await addressToBind(options, target, warn), failure: undefined };
-  } catch (error) {
-    return { target, bound: undefined, failure: codeOf(error) };
-  }
-}
-
 async function knockAt(
   delivery: Delivery,
-  { target, bound, failure }: Route,
-  time: number | undefined,
+  { target, bound, time, hits, failure }: Composition,
   attempt: number,
 ): Promise<KnockedAddress> {
   const { options, watch } = delivery;
   const knocked = { ...target, bound, time };
   try {
     if (failure !== undefined) throw Object.assign(new Error(failure), { code: failure });
-    const ports = composePorts(options, bound, time ?? 0);
-    watch({ event: 'knocking', attempt, address: target.address, bound, time, ports });
-    await sendPorts(delivery, target, ports);
-    return { ...knocked, ports: ports.length, failure: undefined };
+    watch({ event: 'knocking', attempt, address: target.address, bound, time, hits });
+    await send(delivery, target, hits);
+    return { ...knocked, ports: hits.length, failure: undefined };
   } catch (error) {
     if (error instanceof KnockError || options.signal?.aborted) throw error;
     const code = codeOf(error);
@@ -91,22 +73,24 @@ async function knockAt(
   }
 }
 
-async function sendPorts(
-  { options, watch }: Delivery,
-  target: Target,
-  ports: readonly number[],
-): Promise<void> {
-  const syns = {
+async function send({ options, watch }: Delivery, target: Target, hits: readonly Hit[]): Promise<void> {
+  const how = {
     delayMs: options.delayMs ?? 0,
     signal: options.signal,
-    onSyn: () => watch({ event: 'syn' }),
+    onHit: () => watch({ event: 'sent' }),
   };
-  if (options.raw !== true) return sendSyns(target.address, ports, syns);
-  // Loaded for those who want it: it brings a library with it.
+  if (options.raw !== true) return sendHits(target.address, hits, how);
+  const { sendRawHits } = await rawSending();
+  await sendRawHits(await localAddress(target), target.address, hits, how);
+}
+
+/** Loaded for those who want it: it brings a library with it. @throws KnockError `not-permitted` */
+async function rawSending() {
   if (process.platform !== 'linux') throw notPermitted('raw packets are for Linux alone');
-  const { sendRawSyns } = await import('../net/rawsend.js');
+  const sending = await import('../net/rawsend.js');
   try {
-    await sendRawSyns(await localAddress(target), target.address, ports, syns);
+    sending.requireRaw();
+    return sending;
   } catch (error) {
     if (errorCode(error) !== 'EPERM') throw error;
     throw notPermitted('raw packets need the privilege CAP_NET_RAW', 'or use sudo, or setcap cap_net_raw+ep');

@@ -12,8 +12,10 @@ import {
 } from '../system/profile.js';
 import { readKeyFile, readPassphraseFile } from '../system/secret.js';
 import { type Clock, clockWith, fileMemory, ownMemory } from './clock.js';
+import type { Composer } from './composer.js';
 import type { NamedDoor } from './door.js';
 import { type ClientOptions, type Invocation, portArgument } from './invocation.js';
+import { portSequence } from './portsequence.js';
 import {
   type KnockDelivery,
   type KnockOptions,
@@ -75,8 +77,17 @@ export function profileJob(
   };
 }
 
-/** The clock for a job: the user's, which remembers across runs, or the one that was given. */
-export function clockOf({ options: { identity }, time }: Job, onFailure: (why: string) => void): Clock {
+/** What composes the knocks of a job. @param onFailure told what could not be remembered of them */
+export function composerOf({ options, time }: Job, onFailure: (why: string) => void): Composer {
+  return portSequence(options, clockOf(options.identity, time, onFailure));
+}
+
+/** The user's clock, which remembers across runs, or the one that was given. */
+function clockOf(
+  identity: SealedIdentity | ClassicIdentity,
+  time: number | undefined,
+  onFailure: (why: string) => void,
+): Clock {
   if (time !== undefined) return clockWith(ownMemory(), () => time);
   return clockWith(isClassic(identity) ? ownMemory() : fileMemory(identity.key, onFailure));
 }

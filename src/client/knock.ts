@@ -1,10 +1,12 @@
 /** Knocking as a whole: resolve, knock, wait where wanted, knock again. */
 import type { Socket } from 'node:net';
 import { isClassic } from '../system/profile.js';
-import { type Clock, clockWith, ownMemory, processMemory } from './clock.js';
+import { clockWith, ownMemory, processMemory } from './clock.js';
+import type { Composer } from './composer.js';
 import { type Delivery, knockOnce, type Watch } from './deliver.js';
 import { KnockError } from './failure.js';
-import { type KnockOptions, requireKnockOptions } from './request.js';
+import { portSequence } from './portsequence.js';
+import { type KnockDelivery, type KnockOptions, type KnockRequest, requireKnockOptions } from './request.js';
 import { resolveHost, type Target } from './resolve.js';
 import type { KnockedAddress, KnockResult } from './result.js';
 import { DoorRace, type Opening } from './wait.js';
@@ -15,7 +17,7 @@ const firstRetryMs = 1000;
 
 /** What the programs know beyond the options. */
 export interface KnockSetting {
-  readonly clock: Clock;
+  readonly composer: Composer;
   readonly watch: Watch;
   /** The host of the port to wait for, where it is not the one that is knocked at. */
   readonly doorHost?: string | undefined;
@@ -44,20 +46,24 @@ export interface Delivered {
  */
 export async function knock(options: KnockOptions): Promise<KnockResult> {
   requireKnockOptions(options);
-  const { identity } = options;
-  const memory = isClassic(identity) ? ownMemory() : processMemory(identity.key);
-  const { result, socket } = await deliver(options, { clock: clockWith(memory), watch: () => {} });
+  const { result, socket } = await deliver(options, { composer: composerOf(options), watch: () => {} });
   socket?.destroy();
   return result;
 }
 
+function composerOf(request: KnockRequest): Composer {
+  const { identity } = request;
+  return portSequence(request, clockWith(isClassic(identity) ? ownMemory() : processMemory(identity.key)));
+}
+
 /** Knocks, and waits where a port is given. @throws as `knock` */
-export async function deliver(options: KnockOptions, setting: KnockSetting): Promise<Delivered> {
+export async function deliver(options: KnockDelivery, setting: KnockSetting): Promise<Delivered> {
   const startedAt = performance.now();
   options.signal?.throwIfAborted();
   const { targets, doors } = await findTargets(options, setting);
-  setting.watch({ event: 'resolved', targets });
-  const delivery: Delivery = { options, targets, clock: setting.clock, watch: setting.watch };
+  const { composer, watch } = setting;
+  watch({ event: 'resolved', targets });
+  const delivery: Delivery = { options, targets, composer, watch };
   const addresses = await knockOnce(delivery, 1);
   const sentAt = performance.now();
   const { host } = options;
@@ -70,7 +76,7 @@ export async function deliver(options: KnockOptions, setting: KnockSetting): Pro
 
 /** Where to knock and where to connect: only families that both have are of use. */
 async function findTargets(
-  { host, family }: KnockOptions,
+  { host, family }: KnockDelivery,
   { doorHost }: KnockSetting,
 ): Promise<{ targets: Target[]; doors: Target[] }> {
   if (doorHost === undefined || doorHost === host) {

@@ -8,7 +8,7 @@ import { errorCode, OperatorError } from '../system/error.js';
 import { chooseDoorTo } from './door.js';
 import { KnockError } from './failure.js';
 import type { Invocation } from './invocation.js';
-import { clockOf, profileJob } from './job.js';
+import { composerOf, profileJob } from './job.js';
 import { deliver } from './knock.js';
 import { loadProfile } from './profiles.js';
 import { failed } from './run.js';
@@ -22,12 +22,12 @@ export async function runProxy({ name, host, port, options }: Proxy): Promise<nu
   const door = chooseDoorTo(profile, options.door, port);
   const job = profileJob(profile, door, options, profile.host ?? host);
   const screen = new Screen({ ...options, place: name, waitPort: port, live: false });
-  const clock = clockOf(job, why => screen.note(why));
+  const composer = composerOf(job, why => screen.note(why));
   // ssh hands over the alias where its configuration says no more; the profile knows better.
   const doorHost = host === name ? job.options.host : host;
   try {
     const wanted = { ...job.options, wait: port };
-    const { result, socket } = await deliver(wanted, { clock, watch: screen.watch, doorHost });
+    const { result, socket } = await deliver(wanted, { composer, watch: screen.watch, doorHost });
     screen.note(`connected to ${result.opened?.address} after ${result.opened?.waitMs.toFixed(1)} ms`);
     const output = standardOutput();
     await join(socket!, process.stdin, output, output === process.stdout ? undefined : closeStandardOutput);

@@ -26,13 +26,13 @@ export interface KnockDelivery {
   readonly host: string;
   /** Only this family; by default every one that the host has, one after the other. */
   readonly family?: Family | undefined;
-  /** Milliseconds between two SYNs, 0 to 60000; by default 0. */
+  /** Milliseconds between two packets, 0 to 60000; by default 0. */
   readonly delayMs?: number | undefined;
-  /** Through a raw socket: Linux, with CAP_NET_RAW. By default without any privilege. */
+  /** SYNs through a raw socket: Linux, with CAP_NET_RAW. By default without any privilege. */
   readonly raw?: boolean | undefined;
   /** A TCP port, 1 to 65535, to wait for. Never that of a door for a single connection: waiting uses it up. */
   readonly wait?: number | undefined;
-  /** How long to wait, in milliseconds from the first knock's last SYN, 1 to 86400000; by default 10000. */
+  /** How long to wait, in milliseconds from the first knock's last packet, 1 to 86400000; by default 10000. */
   readonly timeoutMs?: number | undefined;
   /** How often to knock again while waiting (after 1 s, 2 s, 4 s …), 0 to 30; by default 3. */
   readonly retries?: number | undefined;

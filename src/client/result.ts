@@ -6,13 +6,13 @@ export type Family = 4 | 6;
 /** One address that was knocked at, or could not be. */
 export interface KnockedAddress {
   readonly family: Family;
-  /** Where the SYNs went, with its zone where it has one. */
+  /** Where the packets went, with its zone where it has one. */
   readonly address: string;
   /** The own address that the knock is bound to; undefined for none. */
   readonly bound: string | undefined;
   /** The time in the knock, in milliseconds since 1970; undefined where its method has none. */
   readonly time: number | undefined;
-  /** How many SYNs went out. */
+  /** How many packets went out, each to a port. */
   readonly ports: number;
   /** The system's word for why nothing could be sent, such as ENETUNREACH; undefined where it was. */
   readonly failure: string | undefined;
@@ -29,7 +29,7 @@ export interface KnockResult {
   readonly opened:
     | {
         readonly address: string;
-        /** From the last SYN of the knock before it to the connection, in milliseconds. */
+        /** From the last packet of the knock before it to the connection, in milliseconds. */
         readonly waitMs: number;
       }
     | undefined;

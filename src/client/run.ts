@@ -2,12 +2,12 @@
 import { report } from '../system/error.js';
 import { KnockError } from './failure.js';
 import type { ClientOptions } from './invocation.js';
-import { clockOf, type Job } from './job.js';
+import { composerOf, type Job } from './job.js';
 import { deliver } from './knock.js';
+import { addressToBind, composePorts, hasTime } from './portsequence.js';
 import { resolveHost } from './resolve.js';
 import { type KnockResult, toDocument } from './result.js';
 import { Screen } from './screen.js';
-import { addressToBind, composePorts, hasTime } from './sequence.js';
 
 /** The exit status of what did not open in time. */
 const notOpen = 3;
@@ -20,8 +20,8 @@ export async function runKnock(job: Job, showing: Showing): Promise<number> {
   const { options, place } = job;
   const screen = new Screen({ ...showing, place, waitPort: options.wait, live: !showing.json });
   try {
-    const clock = clockOf(job, why => screen.note(why));
-    const { result, socket } = await deliver(options, { clock, watch: screen.watch });
+    const composer = composerOf(job, why => screen.note(why));
+    const { result, socket } = await deliver(options, { composer, watch: screen.watch });
     socket?.destroy();
     screen.clear();
     if (showing.json) printJson(job, result);

@@ -66,7 +66,7 @@ export class Screen {
 
   #animate(event: KnockEvent): void {
     const { place, waitPort } = this.#choice;
-    if (event.event === 'syn') this.#draw(`${this.#line}.`);
+    if (event.event === 'sent') this.#draw(`${this.#line}.`);
     if (event.event === 'knocking') {
       this.clear();
       this.#draw(`${place}: knocking at ${event.address} `);
@@ -94,7 +94,7 @@ function tell(event: KnockEvent): string | undefined {
     case 'knocking': {
       const bound = event.bound === undefined ? 'bound to no address' : `bound to ${event.bound}`;
       const time = event.time === undefined ? 'without time' : `at ${new Date(event.time).toISOString()}`;
-      return `knock ${event.attempt} at ${event.address}, ${bound}, ${time}: ${event.ports.join(' ')}`;
+      return `knock ${event.attempt} at ${event.address}, ${bound}, ${time}: ${event.hits.map(({ port }) => port).join(' ')}`;
     }
     case 'unreachable':
       return `${event.address} cannot be reached (${event.code})`;

@@ -27,7 +27,7 @@ export function admit(knock: Knock, memory: KnockMemory): Knock | Refusal {
 }
 
 function refuse({ method, door, client, source, at }: Knock, reason: Reason): Refusal {
-  return { outcome: 'refused', method, reason, door, client, source, at, behindMs: undefined };
+  return { outcome: 'refused', method, reason, door, client, source, at, detail: undefined };
 }
 
 /** A memory that lasts as long as the process: for reading captures. */

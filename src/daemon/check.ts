@@ -1,7 +1,16 @@
 /** `portknockd check`: what a configuration comes to, for the person who wrote it. */
+import { formatStep } from '../methods/plain-sequence/format.js';
 import { windowLength } from '../methods/port-sequence/spelling.js';
 import { formatDuration } from '../system/duration.js';
-import type { ClientSettings, Config, Door, PortSequenceSettings } from './config.js';
+import { describeCommand, mainCommand } from './command.js';
+import type {
+  ClientSettings,
+  Commands,
+  Config,
+  Door,
+  PortSequenceSettings,
+  SequenceSettings,
+} from './config.js';
 import { findAccount } from './privileges.js';
 import { formatService } from './schema.js';
 import { guardedServices } from './table.js';
@@ -33,10 +42,29 @@ function describeDoor(door: Door): string {
   const span = formatDuration(door.openForMs);
   if (door.kind === 'services') {
     const once = door.singleUse ? ', for one connection' : '';
-    return `${door.name} (command ${door.command}) opens ${door.services.map(formatService).join(', ')} for ${span}${once}`;
+    return `${describeKnock(door)} opens ${door.services.map(formatService).join(', ')} for ${span}${once}`;
   }
-  const close = door.closeRun === undefined ? '' : `, and after ${span} ${door.closeRun.argv.join(' ')}`;
-  return `${door.name} (command ${door.command}) runs ${door.run.argv.join(' ')}${close}`;
+  const close = door.closeRun === undefined ? '' : `, and after ${span} ${named(door.closeRun)}`;
+  return `${describeKnock(door)} runs ${named(door.run)}${close}`;
+}
+
+function named(commands: Commands): string {
+  const command = mainCommand(commands);
+  return command === undefined ? 'nothing' : describeCommand(command);
+}
+
+function describeKnock({ name, command, sequence }: Door): string {
+  const ways = [
+    ...(command === undefined ? [] : [`command ${command}`]),
+    ...(sequence === undefined ? [] : [describeSequence(sequence)]),
+  ];
+  return `${name} (${ways.join('; ')})`;
+}
+
+function describeSequence({ steps, timeoutMs, oneTimeFile }: SequenceSettings): string {
+  if (steps.length === 0) return `disabled: no sequence is left in ${oneTimeFile}`;
+  const once = oneTimeFile === undefined ? 'sequence' : 'next one-time sequence';
+  return `${once} ${steps.map(formatStep).join(' ')} within ${formatDuration(timeoutMs)}`;
 }
 
 function describeClient(client: ClientSettings): string {
@@ -53,6 +81,7 @@ function surroundings({ user, doors, clients }: Config): string[] {
     if (account === undefined) warnings.push(`there is no user "${name}" on this machine`);
   }
   if (findAccount(user)?.uid === 0) warnings.push(`the listener runs as ${user}: give it a user of its own`);
-  if (clients.every(({ revoked }) => revoked)) warnings.push('nobody can knock: there is no client');
+  const open = doors.some(({ sequence }) => (sequence?.steps.length ?? 0) > 0);
+  if (!open && clients.every(({ revoked }) => revoked)) warnings.push('nobody can knock: there is no client');
   return warnings;
 }

@@ -90,12 +90,13 @@ function profileOf(config: Config, client: SealedClientSettings, host: string | 
   const { basePort, spelling, siteKey } = config.portSequence!;
   const doors = config.doors
     .filter(({ name }) => client.doors.includes(name))
-    .map((door): [string, ProfileDoor] => [
-      door.name,
-      door.kind === 'services'
-        ? { command: door.command, services: door.services.map(formatService), singleUse: door.singleUse }
-        : { command: door.command, services: [], singleUse: false },
-    ]);
+    .flatMap((door): [string, ProfileDoor][] => {
+      const { name, command } = door;
+      // What a client may not ask for is refused where the configuration is read.
+      if (command === undefined) return [];
+      if (door.kind === 'command') return [[name, { command, services: [], singleUse: false }]];
+      return [[name, { command, services: door.services.map(formatService), singleUse: door.singleUse }]];
+    });
   return {
     name: profileName(host ?? hostname()),
     host,

@@ -4,6 +4,7 @@
  * It says nothing of files, lines or spelling: daemon/settings.ts reads those and makes this.
  */
 import type { Reason } from '../methods/knock.js';
+import type { Flags, Step } from '../methods/plain-sequence/format.js';
 import type { Spelling } from '../methods/port-sequence/spelling.js';
 
 /** A service that a door opens. */
@@ -13,17 +14,39 @@ export interface Service {
   readonly port: number;
 }
 
-/** A command, run without a shell. */
-export interface Command {
+/** A command: a program with its arguments, run without a shell; or knockd's, a text for /bin/sh with `%IP%` in it. */
+export type Command =
   /** The program's path and its arguments, with placeholders. */
-  readonly argv: readonly [string, ...string[]];
+  { readonly argv: readonly [string, ...string[]] } | { readonly shell: string };
+
+/** Commands by the family of the source. */
+export interface Commands {
+  readonly ipv4: Command | undefined;
+  readonly ipv6: Command | undefined;
+}
+
+/** A plain sequence that opens a door, whoever knocks it. */
+export interface SequenceSettings {
+  /** None: the one-time sequences are used up. */
+  readonly steps: readonly Step[];
+  readonly timeoutMs: number;
+  readonly flags: Flags;
+  /** The address that is knocked at, 16 bytes; undefined: any of this machine's. */
+  readonly target: Uint8Array | undefined;
+  readonly allowDuplicates: boolean;
+  readonly scanGuard: boolean;
+  /** The file that the steps are a line of; undefined: they stay the same. */
+  readonly oneTimeFile: string | undefined;
+  /** How many of the file's sequences have been used since it was read. */
+  readonly turn: number;
 }
 
 interface AnyDoor {
   readonly name: string;
-  /** The command id of a knock, 0 to 2^32 − 1; a sealed block has room for 0 to 255. */
-  readonly command: number;
+  /** The command id of a knock, 0 to 2^32 − 1; a sealed block has room for 0 to 255. Undefined: no client's to ask for. */
+  readonly command: number | undefined;
   readonly openForMs: number;
+  readonly sequence: SequenceSettings | undefined;
 }
 
 /** A door that lets its knocker reach services. */
@@ -36,11 +59,12 @@ export interface ServiceDoor extends AnyDoor {
 /** A door that runs a command, and another when `openForMs` is over. */
 export interface CommandDoor extends AnyDoor {
   readonly kind: 'command';
-  readonly run: Command;
-  readonly closeRun: Command | undefined;
+  readonly run: Commands;
+  readonly closeRun: Commands | undefined;
   /** A user's name; undefined: the monitor's own. */
   readonly runAs: string | undefined;
-  readonly timeLimitMs: number;
+  /** Undefined: it may take as long as it likes. */
+  readonly timeLimitMs: number | undefined;
 }
 
 export type Door = ServiceDoor | CommandDoor;
@@ -69,6 +93,8 @@ export type ClientSettings = SealedClientSettings | ClassicClientSettings;
 /** Where knocks are heard. */
 export type Capture =
   | { readonly from: 'nflog'; readonly group: number }
+  /** `any`: all interfaces. */
+  | { readonly from: 'interface'; readonly interface: string; readonly ipv6: boolean }
   | { readonly from: 'stdin' }
   | { readonly from: 'path'; readonly path: string };
 
@@ -93,9 +119,16 @@ export interface Config {
   readonly alwaysAllow: readonly { readonly family: 4 | 6; readonly text: string }[];
   readonly doors: readonly Door[];
   readonly clients: readonly ClientSettings[];
+  /** Whether every stage of a plain sequence is told, as knockd does. */
+  readonly tellsStages: boolean;
+  /** Whether the listener writes every packet to standard output (knockd -D). */
+  readonly tellsPackets: boolean;
   /** What is legal and unwise, a sentence each. */
   readonly warnings: readonly string[];
 }
+
+/** The client of a knock that names none. */
+export const anyone = '*';
 
 /** Who may use which door, for quick answers: the monitor's own check of what the listener asks for. */
 export class Permissions {
@@ -111,12 +144,18 @@ export class Permissions {
 
   /** The door, or why not. */
   find(clientName: string, doorName: string): Door | Reason {
+    if (clientName === anyone) return this.#findSequence(doorName);
     const client = this.#clients.get(clientName);
     if (client === undefined) return 'unknown-client';
     if (client.revoked) return 'revoked';
     const door = this.#doors.get(doorName);
     if (door === undefined) return 'unknown-command';
     return client.doors.has(doorName) ? door : 'not-allowed';
+  }
+
+  #findSequence(doorName: string): Door | Reason {
+    const door = this.#doors.get(doorName);
+    return door?.sequence === undefined ? 'unknown-client' : door;
   }
 
   /** Whether what this client has opened may stay open. */

@@ -6,14 +6,17 @@
  * can undo is the last one, so a closing command runs at least once.
  */
 import { formatAddress } from '../net/address.js';
+import { readyCommand } from './command.js';
 import type { CommandDoor } from './config.js';
 import { type Debt, debtKey, type Journal } from './journal.js';
 import { type Log, messageOf } from './log.js';
-import { fillPlaceholders, type Runner } from './runner.js';
+import type { Errand, Runner } from './runner.js';
 
 /** Between two tries of a closing command that failed: doubled each time, up to the last. */
 const firstRetryMs = 5000;
 const lastRetryMs = 600_000;
+/** A command that has taken longer has kept its door from being open for the whole of its time. */
+const slowMs = 1000;
 /** setTimeout's longest. */
 const farthestMs = 2 ** 31 - 1;
 
@@ -22,6 +25,8 @@ export class Errands {
   readonly #runner: Runner;
   readonly #log: Log;
   readonly #timers = new Map<string, NodeJS.Timeout>();
+  /** Openings whose command is running, or waits for the closing command before it. */
+  readonly #starting = new Map<string, Promise<void>>();
   /** Openings whose closing command is running now. */
   readonly #closing = new Map<string, Promise<void>>();
 
@@ -48,28 +53,20 @@ export class Errands {
    */
   open(door: CommandDoor, source: Uint8Array, client: string): 'ran' | 'extended' {
     const values = { source: formatAddress(source), client, door: door.name };
-    const errand = {
-      ...values,
-      argv: fillPlaceholders(door.run.argv, values),
-      runAs: door.runAs,
-      timeLimitMs: door.timeLimitMs,
-    };
-    if (door.closeRun === undefined) {
-      void this.#runner.run(errand);
+    const { runAs, timeLimitMs, openForMs } = door;
+    const run = readyCommand(door.run, source, values);
+    const closeRun = run && readyCommand(door.closeRun, source, values);
+    const errand = run && { ...values, ...run, runAs, timeLimitMs };
+    if (errand === undefined) return 'ran';
+    if (closeRun === undefined) {
+      this.#start(errand);
       return 'ran';
     }
-    const key = debtKey(errand);
+    const key = debtKey(values);
     const isOpen = this.#journal.find(key) !== undefined && !this.#closing.has(key);
-    const debt: Debt = {
-      ...errand,
-      argv: fillPlaceholders(door.closeRun.argv, values),
-      dueAt: Date.now() + door.openForMs,
-    };
-    this.#journal.owe(debt);
-    this.#schedule(debt, door.openForMs);
-    if (isOpen) return 'extended';
-    void this.#afterClosing(key).then(() => this.#runner.run(errand));
-    return 'ran';
+    this.#owe({ ...values, ...closeRun, runAs, timeLimitMs, dueAt: Date.now() + openForMs }, openForMs);
+    if (!isOpen) this.#start(errand, openForMs);
+    return isOpen ? 'extended' : 'ran';
   }
 
   /** Closes an open command door before its time. @returns whether it was open */
@@ -92,6 +89,37 @@ export class Errands {
     for (const timer of this.#timers.values()) clearTimeout(timer);
   }
 
+  #owe(debt: Debt, forMs: number): void {
+    this.#journal.owe(debt);
+    this.#schedule(debt, forMs);
+  }
+
+  /**
+   * Runs an opening command in its turn.
+   * @param openForMs counted from its end, where something is owed for it
+   */
+  #start(errand: Errand, openForMs?: number): void {
+    const key = debtKey(errand);
+    const starting = this.#afterClosing(key).then(async () => {
+      const debt = this.#journal.find(key);
+      const startedAt = Date.now();
+      await this.#runner.run(errand);
+      const tookMs = Date.now() - startedAt;
+      if (openForMs === undefined || debt === undefined || tookMs < slowMs) return;
+      if (this.#journal.find(key) === debt) this.#prolong(debt, openForMs);
+    });
+    this.#starting.set(key, starting);
+    void starting.then(() => this.#starting.get(key) === starting && this.#starting.delete(key));
+  }
+
+  #prolong(debt: Debt, openForMs: number): void {
+    try {
+      this.#owe({ ...debt, dueAt: Date.now() + openForMs }, openForMs);
+    } catch {
+      // A full disk: it is closed at the time that was noted first.
+    }
+  }
+
   async #afterClosing(key: string): Promise<void> {
     await this.#closing.get(key);
   }
@@ -110,6 +138,7 @@ export class Errands {
     const key = debtKey(debt);
     clearTimeout(this.#timers.get(key));
     this.#timers.delete(key);
+    await this.#starting.get(key);
     await this.#afterClosing(key);
     // Somebody else has closed it meanwhile, or a knock has opened it again.
     if (this.#journal.find(key) !== debt) return;
@@ -123,7 +152,8 @@ export class Errands {
     const key = debtKey(debt);
     const { door, client, source } = debt;
     const event = { event: 'closed', door, client, source };
-    const done = await this.#runner.run({ ...debt, runAs: debt.runAs });
+    this.#log.debug({ ...event, event: 'closing' }, `closes ${door} for ${client} from ${source}`);
+    const done = await this.#runner.run({ ...debt, runAs: debt.runAs, timeLimitMs: debt.timeLimitMs });
     // A knock may have opened it again meanwhile: then there is a new debt, with a timer of its own.
     if (this.#journal.find(key) !== debt) return;
     if (done) {

@@ -14,6 +14,7 @@ const kinds = [
   'alive',
   'open',
   'refused',
+  'stage',
   'summary',
   'gather',
   'counter',
@@ -25,9 +26,9 @@ export type FrameKind = (typeof kinds)[number];
 
 export interface Frame {
   readonly kind: FrameKind;
-  /** 0 to 255: which reason, which counter. */
+  /** 0 to 255: which reason, which counter, which stage. */
   readonly code: number;
-  /** 48 bits with sign: how far a clock is behind, in milliseconds. */
+  /** 48 bits with sign: how far a clock is behind, in milliseconds; the stage that was reached. */
   readonly detail: number;
   /** Milliseconds since 1970, or a count. */
   readonly value: number;

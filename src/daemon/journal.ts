@@ -25,8 +25,9 @@ const debt = v.object({
   /** Milliseconds since 1970. */
   dueAt: v.number(),
   argv: v.pipe(v.array(v.string()), v.minLength(1)),
+  inherits: v.optional(v.boolean(), false),
   runAs: v.optional(v.string()),
-  timeLimitMs: v.number(),
+  timeLimitMs: v.optional(v.number()),
 });
 
 /** A command to be run when its time has come. Held in full: the configuration may have changed by then. */

@@ -7,33 +7,47 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { type Knock, reasons, type Verdict } from '../methods/knock.js';
+import { type Knock, type Refusal, reasons, type Verdict } from '../methods/knock.js';
 import { PortSequence, type Site } from '../methods/port-sequence/recognise.js';
 import { HitLines } from '../net/lines.js';
-import { readNflog } from '../net/nflog.js';
+import { type PacketEvents, readNflog } from '../net/nflog.js';
 import { decodePacket, fillFromHit, newPacket, type Packet } from '../net/packet.js';
+import { readPackets } from '../net/packetsocket.js';
 import { errorCode } from '../system/error.js';
 import { admit } from './admission.js';
+import type { CaptureKind } from './capture.js';
 import { counterNames, newCounters } from './counters.js';
 import { Floor, readBoot } from './floor.js';
 import { encodeFrame, frameLength } from './frames.js';
+import { describePacket } from './knockd/packetline.js';
 import { Ledger } from './ledger.js';
 import { Load } from './load.js';
 import { Quota } from './quota.js';
 import { rehearse } from './rehearsal.js';
+import { type SequenceSiteSettings, SequenceWatch } from './sequences.js';
 import { buildSite, type SiteSettings } from './site.js';
 
 /** Descriptors, in the order in which the monitor hands them over after standard error. */
 export const monitorDescriptor = 3;
 export const ledgerDescriptor = 4;
-export const nflogDescriptor = 5;
+export const captureDescriptor = 5;
 export const floorDescriptor = 6;
 
 /** What the monitor says, a line of JSON each. */
 export type Instruction =
-  | { readonly say: 'settings'; readonly capture: 'nflog' | 'lines'; readonly site: SiteSettings | undefined }
+  | ({ readonly say: 'settings' } & Settings)
   | { readonly say: 'counters' }
   | { readonly say: 'alive' };
+
+export interface Settings {
+  readonly capture: CaptureKind;
+  readonly site: SiteSettings | undefined;
+  readonly sequences: SequenceSiteSettings | undefined;
+  /** Whether every stage of a plain sequence is to be told. */
+  readonly tellsStages: boolean;
+  /** Whether every packet is to be written to standard output. */
+  readonly tellsPackets: boolean;
+}
 
 /** Sources remembered at once: DESIGN.md section 5. */
 const sourceCapacity = 131072;
@@ -41,6 +55,8 @@ const sourceCapacity = 131072;
 const monitor = process.ppid;
 /** Refusals told to the monitor in ten seconds; the rest are only counted. */
 const refusalQuota = 20;
+/** Stages of plain sequences told in ten seconds. */
+const stageQuota = 1000;
 const summaryMs = 10_000;
 
 class Listener {
@@ -54,6 +70,17 @@ class Listener {
   #waiting: Knock[] = [];
   readonly #quota = new Quota(refusalQuota, summaryMs);
   readonly #load = new Load(value => this.#gather(value));
+  readonly #stageQuota = new Quota(stageQuota, summaryMs);
+  readonly #sequences = new SequenceWatch({
+    stage: (door, stage, source, value) => {
+      if (!this.#tellsStages || !this.#stageQuota.take(value)) return;
+      this.#tell(encodeFrame('stage', { code: stage, source, value, door }));
+    },
+    knock: knock => this.#decide(knock),
+    refused: refusal => this.#refuseSequence(refusal),
+  });
+  #tellsStages = false;
+  #tellsPackets = false;
   #method: PortSequence | undefined;
   /** Whether the configuration has a method now. */
   #recognises = false;
@@ -79,16 +106,19 @@ class Listener {
   #obey(instruction: Instruction): void {
     if (instruction.say === 'alive') this.#tell(encodeFrame('alive'));
     else if (instruction.say === 'counters') this.#tellCounters();
-    else this.#configure(instruction.site, instruction.capture);
+    else this.#configure(instruction);
   }
 
-  #configure(settings: SiteSettings | undefined, capture: 'nflog' | 'lines'): void {
-    this.#recognises = settings !== undefined;
-    if (settings !== undefined) this.#adopt(buildSite(settings));
+  #configure({ capture, site, sequences, tellsStages, tellsPackets }: Settings): void {
+    this.#recognises = site !== undefined;
+    if (site !== undefined) this.#adopt(buildSite(site));
+    this.#sequences.configure(sequences);
+    this.#tellsStages = tellsStages;
+    this.#tellsPackets = tellsPackets;
     if (this.#started) return;
     this.#started = true;
-    if (capture === 'nflog') this.#readNflog();
-    else this.#readLines();
+    if (capture === 'lines') this.#readLines();
+    else this.#readPackets(capture);
     this.#raiseFloor(Date.now());
     const detail = this.#floor.inherited - Date.now();
     this.#tell(encodeFrame('ready', { value: this.#ledger.damaged.length, detail }));
@@ -105,22 +135,26 @@ class Listener {
     this.#method = new PortSequence(site, lastAccepted, sourceCapacity, randomBytes(36));
   }
 
-  #readNflog(): void {
-    readNflog(nflogDescriptor, {
+  #readPackets(capture: 'nflog' | 'interface'): void {
+    const events: PacketEvents = {
       begin: () => {
         const now = Date.now();
         this.#packet.at = now;
         this.#raiseFloor(now);
       },
       packet: (datagram, start, end) => {
-        if (decodePacket(datagram, this.#packet, start, end)) this.#take();
+        if (!decodePacket(datagram, this.#packet, start, end)) return;
+        if (this.#tellsPackets) process.stdout.write(describePacket(this.#packet, end - start));
+        this.#take();
       },
       lost: count => {
         this.#counters.lost += count;
         this.#summarise();
       },
       batch: count => this.#load.add(count),
-    }).on('close', () => this.#end());
+    };
+    if (capture === 'interface') readPackets(captureDescriptor, events);
+    else readNflog(captureDescriptor, events).on('close', () => this.#end());
   }
 
   #readLines(): void {
@@ -150,6 +184,7 @@ class Listener {
 
   #take(): void {
     this.#counters.seen++;
+    this.#sequences.hear(this.#packet);
     if (this.#method === undefined || !this.#recognises) return;
     const verdict = this.#method.recognise(this.#packet);
     if (verdict !== undefined) this.#decide(verdict);
@@ -171,6 +206,11 @@ class Listener {
     else this.#conclude(admit(verdict, this.#ledger));
   }
 
+  /** Whoever has hit one port of a sequence has not knocked; only knockd tells of him. */
+  #refuseSequence(refusal: Refusal): void {
+    if ((refusal.detail ?? 0) > 1 || this.#tellsStages) this.#conclude(refusal);
+  }
+
   /** Every packet is a reason to: it may be the first of a knock. */
   #raiseFloor(now: number): void {
     this.#ledger.raise(now, () => {
@@ -190,7 +230,7 @@ class Listener {
     this.#counters[`refused ${decision.reason}`]++;
     if (!this.#quota.take(value)) return;
     const code = reasons.indexOf(decision.reason);
-    this.#tell(encodeFrame('refused', { code, detail: decision.behindMs ?? 0, value, source, door, client }));
+    this.#tell(encodeFrame('refused', { code, detail: decision.detail ?? 0, value, source, door, client }));
   }
 
   /** Kept up, it is a flood, which only the counters tell of. */
@@ -221,7 +261,7 @@ class Listener {
   }
 
   #tellCounters(): void {
-    this.#counters.sources = this.#method?.sources ?? 0;
+    this.#counters.sources = (this.#method?.sources ?? 0) + this.#sequences.sources;
     const frames = counterNames.map((name, code) =>
       encodeFrame('counter', { code, value: this.#counters[name] }),
     );

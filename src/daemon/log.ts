@@ -14,14 +14,15 @@ export function openLog(format: LogFormat): Log {
       pino.destination({ fd: 2, sync: true }),
     );
   }
-  // systemd says in JOURNAL_STREAM that standard error is the journal; there it knows the time, and wants sd-daemon(3).
-  const start = process.env['JOURNAL_STREAM'] === undefined ? timeAndLevel : journalPriority;
-  return pino({ base: null }, { write: line => process.stderr.write(plain(line, start)) });
+  return pino({ base: null }, { write: line => process.stderr.write(plainLine(line)) });
 }
 
 type Start = (level: number, time: number) => string;
 
-function plain(line: string, start: Start): string {
+/** One of pino's lines as people read it. */
+export function plainLine(line: string): string {
+  // systemd says in JOURNAL_STREAM that standard error is the journal; there it knows the time, and wants sd-daemon(3).
+  const start = process.env['JOURNAL_STREAM'] === undefined ? timeAndLevel : journalPriority;
   const { level, time, msg } = JSON.parse(line) as { level: number; time: number; msg: string };
   return `${start(level, time)}${msg}\n`;
 }

@@ -67,6 +67,8 @@ const commands: Readonly<
 };
 
 async function main(argv: readonly string[]): Promise<number> {
+  // Its options are another program's.
+  if (argv[0] === 'knockd') return (await import('./knockd/main.js')).runKnockd(argv.slice(1), version());
   const { input, options: given } = readCommandLine(argv, options, 'portknockd');
   const [name = 'run', ...args] = input;
   if (given.version) return print(`portknockd ${version()}\n`);
@@ -128,8 +130,7 @@ async function runDaemon(args: readonly string[], given: Given): Promise<number>
   if (format !== 'text' && format !== 'json') {
     throw new OperatorError('usage', `--log expected text or json, got "${format}"`);
   }
-  const adjust = (read: Config) => withCapture(read, given.capture);
-  return new Monitor(adjust(config(given)), adjust, openLog(format)).run();
+  return new Monitor(() => withCapture(config(given), given.capture), openLog(format)).run();
 }
 
 function withCapture(read: Config, from: string | undefined): Config {

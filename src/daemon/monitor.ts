@@ -5,33 +5,39 @@
  * and the control socket of its own user.
  */
 import type { Server } from 'node:net';
-import { reasons } from '../methods/knock.js';
 import { formatAddress, isUnicast, parseAddress } from '../net/address.js';
 import { describe, OperatorError, OperatorErrors } from '../system/error.js';
-import { type CaptureSource, openCapture, sameCapture } from './capture.js';
-import { type Config, type Door, Permissions } from './config.js';
+import { type CaptureSource, openCapture } from './capture.js';
+import { anyone, type Config, type Door, Permissions, type SequenceSettings } from './config.js';
 import { type ControlRequest, controlPath, serveControl } from './control.js';
 import { Errands } from './errands.js';
 import type { Frame } from './frames.js';
 import { byHand, Guard } from './guard.js';
-import { History } from './history.js';
 import { type Log, messageOf } from './log.js';
 import { notify, reloadingState, watchdogMs } from './notify.js';
+import { needsTable, requireSamePlace } from './restart.js';
 import { Runner } from './runner.js';
-import { readConfig } from './settings.js';
 import { openState, type State } from './state.js';
 import { type Status, statusOf } from './status.js';
 import { listenerFailed, Subprocess } from './subprocess.js';
+import { Teller } from './told.js';
 import { Traffic } from './traffic.js';
-import { damagedLedger, describeAction, explain, highFloor, summary } from './wording.js';
+import { useSequence, withSequence } from './turn.js';
+import { damagedLedger, describeAction, highFloor, summary } from './wording.js';
 
-/** What to change in a configuration as it is read, here and at every reload: the command line's part. */
-export type Adjust = (config: Config) => Config;
+/** What one who takes another daemon's place does otherwise. */
+export interface Manners {
+  /** The exit status after a signal; 0 by default. */
+  readonly signalStatus?: { readonly SIGINT: number; readonly SIGTERM: number };
+  /** Called once everything is heard. @throws OperatorError */
+  readonly ready?: () => void;
+}
 
 export class Monitor {
   readonly #log: Log;
-  readonly #adjust: Adjust;
-  readonly #history = new History();
+  readonly #read: () => Config;
+  readonly #manners: Manners;
+  readonly #teller: Teller;
   readonly #startedAt = Date.now();
   #config: Config;
   #permissions: Permissions;
@@ -49,12 +55,19 @@ export class Monitor {
   readonly #ended: Promise<number>;
   #finish!: (status: number) => void;
 
-  /** Takes hold of everything that can fail before anything changes. @throws OperatorError */
-  constructor(config: Config, adjust: Adjust, log: Log) {
+  /**
+   * Takes hold of everything that can fail before anything changes.
+   * @param read gives the configuration, now and at every reload
+   * @throws OperatorError
+   */
+  constructor(read: () => Config, log: Log, manners: Manners = {}) {
+    const config = read();
+    this.#manners = manners;
     this.#config = config;
     this.#permissions = new Permissions(config);
-    this.#adjust = adjust;
+    this.#read = read;
     this.#log = log;
+    this.#teller = new Teller(log);
     this.#traffic = new Traffic(log);
     this.#ended = new Promise(resolve => {
       this.#finish = resolve;
@@ -62,7 +75,7 @@ export class Monitor {
     this.#state = openState(config.stateDirectory);
     this.#errands = new Errands(this.#state.journal, new Runner(log), log);
     this.#guard = needsTable(config) ? new Guard(config, log) : undefined;
-    this.#capture = openCapture(config);
+    this.#capture = openCapture(config, log, () => this.#listener.configure(this.#config));
   }
 
   /** Runs until stopped or until a part fails. @returns the exit status @throws OperatorError where it cannot start */
@@ -78,7 +91,10 @@ export class Monitor {
     this.#watchSignals();
     this.#startWatchdog();
     notify('READY=1');
-    this.#log.info({ event: 'ready' }, `ready: ${summary(this.#config)}`);
+    this.#manners.ready?.();
+    const { capture } = this.#config;
+    const place = capture.from === 'interface' ? { interface: capture.interface } : {};
+    this.#log.info({ event: 'ready', ...place }, `ready: ${summary(this.#config)}`);
     return this.#ended;
   }
 
@@ -114,7 +130,8 @@ export class Monitor {
   #take(frame: Frame): void {
     if (frame.kind === 'open') this.#opening = bothSettle(this.#opening, this.#open(frame));
     else if (frame.kind === 'prepare') this.#guard?.prepare();
-    else if (frame.kind === 'refused') this.#noteRefusal(frame);
+    else if (frame.kind === 'refused') this.#teller.refusal(frame);
+    else if (frame.kind === 'stage') this.#teller.stage(frame);
     else if (frame.kind === 'gather') this.#capture.setGathered(frame.value);
     else if (frame.kind === 'ended') void this.#opening.then(() => this.stop(this.#captureEnded()));
     else if (frame.kind === 'summary') void this.#tellTraffic(frame.source);
@@ -133,20 +150,30 @@ export class Monitor {
     return isExpected ? 0 : 1;
   }
 
-  async #open({ source, door: doorName, client, value: at }: Frame): Promise<void> {
+  async #open({ source, door: doorName, client: name, value: at }: Frame): Promise<void> {
+    const client = name === '' ? anyone : name;
     const door = this.#permissions.find(client, doorName);
     if (typeof door === 'string') {
-      return this.#note(
-        at,
-        source,
-        doorName,
-        client,
-        door,
-        'warn',
-        `refused: ${door}: ${client} for ${doorName}`,
-      );
+      const told = { at, address: source, door: doorName, client, outcome: door };
+      return this.#teller.knock(told, 'warn', `refused: ${door}: ${client} for ${doorName}`);
+    }
+    if (client === anyone && door.sequence?.oneTimeFile !== undefined) {
+      return this.#openOnce(door, door.sequence, source, at);
     }
     await this.#openDoor(door, source, client, at);
+  }
+
+  /** Opens a door with a sequence that is used up by it: what could not be marked as used opens nothing. */
+  async #openOnce(door: Door, sequence: SequenceSettings, source: Uint8Array, at: number): Promise<void> {
+    const { next, failure } = useSequence(door.name, sequence, this.#log);
+    this.#config = withSequence(this.#config, door.name, next);
+    this.#permissions = new Permissions(this.#config);
+    this.#capture.adopt(this.#config);
+    this.#listener.configure(this.#config);
+    if (failure === undefined) await this.#openDoor(door, source, anyone, at);
+    else this.#notOpened(door, source, anyone, at, failure);
+    // The table listens at the ports of the sequence that is next.
+    await this.#guard?.adopt(this.#config);
   }
 
   /** Opens first and speaks of it afterwards. @returns whether it is open now; the log says why not */
@@ -161,13 +188,17 @@ export class Monitor {
         if (opening !== undefined) await opening;
       }
       const text = `${outcome} ${whoOpens(door, client, source)}: ${describeAction(door)}`;
-      this.#note(at, source, door.name, client, outcome, 'info', text);
+      this.#teller.knock({ at, address: source, door: door.name, client, outcome }, 'info', text);
       return true;
     } catch (error) {
-      const text = `cannot open ${whoOpens(door, client, source)}: ${messageOf(error)}`;
-      this.#note(at, source, door.name, client, 'failed', 'error', text);
+      this.#notOpened(door, source, client, at, messageOf(error));
       return false;
     }
+  }
+
+  #notOpened(door: Door, address: Uint8Array, client: string, at: number, why: string): void {
+    const text = `cannot open ${whoOpens(door, client, address)}: ${why}`;
+    this.#teller.knock({ at, address, door: door.name, client, outcome: 'failed' }, 'error', text);
   }
 
   #tableKeeper(): Guard {
@@ -176,29 +207,6 @@ export class Monitor {
       'no-guard',
       'this daemon keeps no table: no door of its configuration opens a service',
     );
-  }
-
-  #noteRefusal({ code, detail, source, door, client, value: at }: Frame): void {
-    const reason = reasons[code] ?? 'unknown-client';
-    const who = client === '' ? 'somebody' : client;
-    const from = `${who} from ${formatAddress(source)}${door === '' ? '' : ` for ${door}`}`;
-    const text = `refused: ${reason}: ${from}${explain(reason, detail)}`;
-    this.#note(at, source, door, client, reason, 'warn', text);
-  }
-
-  #note(
-    at: number,
-    address: Uint8Array,
-    door: string,
-    client: string,
-    outcome: string,
-    level: 'info' | 'warn' | 'error',
-    text: string,
-  ): void {
-    const source = formatAddress(address);
-    const names = { door: door === '' ? undefined : door, client: client === '' ? undefined : client };
-    this.#history.add({ at, source, ...names, outcome });
-    this.#log[level]({ event: 'knock', outcome, source, ...names }, text);
   }
 
   async #answer(request: ControlRequest): Promise<unknown> {
@@ -235,7 +243,7 @@ export class Monitor {
       listenerPid: this.#listener.pid,
       guarding: this.#guard?.keeping ?? false,
       owed: this.#errands.owed,
-      knocks: this.#history.list(),
+      knocks: this.#teller.history.list(),
       counters: await this.#listener.counters(),
     });
   }
@@ -243,13 +251,11 @@ export class Monitor {
   /** Reads the configuration again. A broken one is reported and the one before stays. @throws OperatorError(s) */
   async reload(): Promise<void> {
     notify(reloadingState());
+    this.#log.debug({ event: 'reloading', file: this.#config.file }, `reads ${this.#config.file} again`);
     try {
-      const config = this.#adjust(readConfig(this.#config.file));
+      const config = this.#read();
       requireSamePlace(this.#config, config);
-      await this.#guard?.adopt(config);
-      this.#config = config;
-      this.#permissions = new Permissions(config);
-      this.#listener.configure(config);
+      await this.#adopt(config);
       const isAllowed = (client: string, door: string) => this.#isStillAllowed(client, door);
       this.#guard?.closeForbidden(isAllowed);
       this.#errands.closeForbidden(isAllowed);
@@ -271,6 +277,14 @@ export class Monitor {
     }
   }
 
+  async #adopt(config: Config): Promise<void> {
+    await this.#guard?.adopt(config);
+    this.#capture.adopt(config);
+    this.#config = config;
+    this.#permissions = new Permissions(config);
+    this.#listener.configure(config);
+  }
+
   /** An opening made by hand, here or with nft, is nobody's to forbid. */
   #isStillAllowed(client: string, door: string): boolean {
     return client === '' || client === byHand || this.#permissions.allows(client, door);
@@ -278,8 +292,9 @@ export class Monitor {
 
   #watchSignals(): void {
     process.on('SIGHUP', () => void this.reload().catch(() => {}));
-    process.on('SIGTERM', () => void this.stop(0));
-    process.on('SIGINT', () => void this.stop(0));
+    const { SIGTERM = 0, SIGINT = 0 } = this.#manners.signalStatus ?? {};
+    process.on('SIGTERM', () => void this.stop(SIGTERM));
+    process.on('SIGINT', () => void this.stop(SIGINT));
   }
 
   /** Tells the service manager that both processes answer, as often as it wants to hear it. */
@@ -296,6 +311,7 @@ export class Monitor {
     if (this.#stopping) return;
     this.#stopping = true;
     notify('STOPPING=1');
+    this.#log.debug({ event: 'stopping' }, 'stopping');
     this.#listener.kill();
     await this.#opening;
     await this.#errands.closeAll();
@@ -312,11 +328,6 @@ export class Monitor {
   }
 }
 
-/** Without services to guard and a group to be logged to, the firewall is somebody else's business. */
-export function needsTable(config: Config): boolean {
-  return config.capture.from === 'nflog' || config.doors.some(({ kind }) => kind === 'services');
-}
-
 /** Keeps nothing of what it waited for: there will be many. */
 async function bothSettle(first: Promise<void>, second: Promise<void>): Promise<void> {
   await first;
@@ -324,18 +335,6 @@ async function bothSettle(first: Promise<void>, second: Promise<void>): Promise<
 }
 
 function whoOpens(door: Door, client: string, source: Uint8Array): string {
-  return `${door.name} for ${client === byHand ? '(by hand)' : client} from ${formatAddress(source)}`;
-}
-
-function requireSamePlace(before: Config, after: Config): void {
-  const same =
-    sameCapture(before.capture, after.capture) &&
-    before.stateDirectory === after.stateDirectory &&
-    before.user === after.user &&
-    needsTable(before) === needsTable(after);
-  if (same) return;
-  throw new OperatorError('needs-restart', 'capture, user and state_directory cannot change while running', {
-    file: after.file,
-    hint: 'restart portknockd',
-  });
+  const who = client === byHand ? '(by hand)' : client === anyone ? 'a sequence' : client;
+  return `${door.name} for ${who} from ${formatAddress(source)}`;
 }

@@ -4,33 +4,23 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { errorCode } from '../system/error.js';
+import type { Started } from './command.js';
 import { type Log, messageOf, printable } from './log.js';
 import { type Account, findAccount } from './privileges.js';
 
 /** A command with its placeholders filled in, and what it is run for. */
-export interface Errand {
-  readonly argv: readonly string[];
+export interface Errand extends Started {
   readonly door: string;
   readonly client: string;
   /** Canonical address text. */
   readonly source: string;
   readonly runAs: string | undefined;
-  readonly timeLimitMs: number;
-}
-
-/** Puts source, client and door in the place of `{source}`, `{client}` and `{door}`. */
-export function fillPlaceholders(
-  argv: readonly string[],
-  values: { readonly source: string; readonly client: string; readonly door: string },
-): string[] {
-  // One pass: what is put in is not looked at again.
-  return argv.map(argument =>
-    argument.replace(/\{(source|client|door)\}/g, (_, name: 'source' | 'client' | 'door') => values[name]),
-  );
+  /** Undefined: none. */
+  readonly timeLimitMs: number | undefined;
 }
 
 /** Commands at once: more than that is a flood of knocks by someone with a key. */
-const mostRunning = 64;
+const mostRunning = 256;
 const graceMs = 2000;
 const outputGraceMs = 200;
 const mostLines = 100;
@@ -43,53 +33,55 @@ export class Runner {
     this.#log = log;
   }
 
-  /** Runs a command to its end; false where it was not started, failed or had to be ended. Never throws. */
+  /**
+   * Runs a command to its end; false where it was not started, failed or had to be ended. Never throws. Of knockd's commands
+   * nobody knows what their status means: they have been run when they have ended.
+   */
   async run(errand: Errand): Promise<boolean> {
     const failure = await this.#attempt(errand);
     if (failure === undefined) return true;
-    this.#log.error(fields(errand), `door ${errand.door}: ${printable(errand.argv[0] ?? '')} ${failure}`);
-    return false;
+    const { status } = failure;
+    const text = `door ${errand.door}: ${printable(errand.argv[0] ?? '')} ${failure.why}`;
+    this.#log.error({ ...fields(errand), phase: 'failed', status }, text);
+    return errand.inherits && status !== undefined;
   }
 
-  async #attempt(errand: Errand): Promise<string | undefined> {
-    if (this.#running >= mostRunning) return `was not started: ${mostRunning} commands are running already`;
+  async #attempt(errand: Errand): Promise<Failure | undefined> {
+    const notStarted = (why: string) => ({ why: `was not started: ${why}`, status: undefined });
+    if (this.#running >= mostRunning) return notStarted(`${mostRunning} commands are running already`);
     const account = errand.runAs === undefined ? undefined : findAccount(errand.runAs);
     if (errand.runAs !== undefined && account === undefined)
-      return `was not started: there is no user ${errand.runAs}`;
+      return notStarted(`there is no user ${errand.runAs}`);
     this.#running++;
+    const command = printable(errand.inherits ? (errand.argv.at(-1) ?? '') : errand.argv.join(' '));
+    this.#log.debug({ ...fields(errand), phase: 'started', command }, `door ${errand.door}: runs ${command}`);
     try {
       return await this.#wait(errand, start(errand, account));
     } catch (error) {
       // Some reasons not to start (ENOTDIR, EPERM) are thrown, others are events.
-      return `was not started: ${explainStart(error)}`;
+      return notStarted(explainStart(error));
     } finally {
       this.#running--;
     }
   }
 
-  #wait(errand: Errand, child: ChildProcess): Promise<string | undefined> {
-    const { timeLimitMs } = errand;
+  #wait(errand: Errand, child: ChildProcess): Promise<Failure | undefined> {
     return new Promise(resolve => {
-      let late = false;
-      const limit = setTimeout(() => {
-        late = true;
-        signalGroup(child, 'SIGTERM');
-      }, timeLimitMs);
-      const end = setTimeout(() => signalGroup(child, 'SIGKILL'), timeLimitMs + graceMs);
-      const settle = (failure: string | undefined) => {
-        clearTimeout(limit);
-        clearTimeout(end);
+      const limit = new TimeLimit(child, errand.timeLimitMs);
+      const settle = (failure: Failure | undefined) => {
+        limit.cancel();
         resolve(failure);
       };
-      child.on('error', error => settle(`was not started: ${explainStart(error)}`));
+      child.on('error', error =>
+        settle({ why: `was not started: ${explainStart(error)}`, status: undefined }),
+      );
       child.on('exit', (code, signal) => {
-        // What it started may be deaf to SIGTERM.
-        if (late) signalGroup(child, 'SIGKILL');
-        const failure = late
-          ? `took longer than its time limit (${timeLimitMs} ms) and was ended`
+        limit.ended();
+        const failure = limit.isPast
+          ? { why: `took longer than its time limit (${errand.timeLimitMs} ms) and was ended`, status: 0 }
           : code === 0
             ? undefined
-            : `ended with ${signal ?? `status ${code}`}`;
+            : { why: `ended with ${signal ?? `status ${code}`}`, status: code ?? 0 };
         // What it said last is still on its way; what it left behind may hold its outputs for ever.
         child.on('close', () => settle(failure));
         setTimeout(settle, outputGraceMs, failure);
@@ -117,15 +109,54 @@ export class Runner {
   }
 }
 
+/** Why a command did not do what it should, and its status if it has ended by itself. */
+interface Failure {
+  readonly why: string;
+  /** 0 where a signal ended it. */
+  readonly status: number | undefined;
+}
+
+/** Ends a command, and what it has started, when its time is over. */
+class TimeLimit {
+  isPast = false;
+  readonly #child: ChildProcess;
+  readonly #timers: readonly NodeJS.Timeout[];
+
+  constructor(child: ChildProcess, limitMs: number | undefined) {
+    this.#child = child;
+    if (limitMs === undefined) {
+      this.#timers = [];
+      return;
+    }
+    const pass = () => {
+      this.isPast = true;
+      signalGroup(child, 'SIGTERM');
+    };
+    const end = () => signalGroup(child, 'SIGKILL');
+    this.#timers = [setTimeout(pass, limitMs), setTimeout(end, limitMs + graceMs)];
+  }
+
+  /** The command itself has ended; what it started may be deaf to SIGTERM. */
+  ended(): void {
+    if (this.isPast) signalGroup(this.#child, 'SIGKILL');
+  }
+
+  cancel(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
+}
+
 function fields({ door, client, source }: Errand) {
   return { event: 'command', door, client, source };
 }
 
 function start(errand: Errand, account: Account | undefined): ChildProcess {
   const [program = '', ...args] = errand.argv;
+  // A group of its own, so that what it started ends with it.
+  if (errand.inherits)
+    return spawn(program, args, { detached: true, stdio: ['ignore', 'inherit', 'inherit'] });
   return spawn(program, args, {
     cwd: '/',
-    // A group of its own, so that what it started ends with it.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {

@@ -3,6 +3,7 @@
  * and what was found. What one key has to do with another is settings.ts's too.
  */
 import * as v from 'valibot';
+import { longestSequence, parseFlags, parseStep } from '../methods/plain-sequence/format.js';
 import { highestBasePort, spellings } from '../methods/port-sequence/spelling.js';
 import { parseNetwork } from '../net/address.js';
 import { tcp, udp } from '../net/packet.js';
@@ -67,8 +68,31 @@ export function formatService({ protocol, port }: Service): string {
   return `${protocol === tcp ? 'tcp' : 'udp'}/${port}`;
 }
 
+/** As the kernel takes them: at most 15 bytes, no blank and no slash (IFNAMSIZ, dev_valid_name). */
+const interfaceName = leaf('the name of a network interface, or "any"', input =>
+  typeof input === 'string' && /^[^\s/]{1,15}$/.test(input) ? input : undefined,
+);
+
 const service = leaf('a service such as "tcp/22" or "udp/51820"', input =>
   typeof input === 'string' ? parseService(input) : undefined,
+);
+
+const step = leaf('a port such as "7000/tcp" or "8000/udp"', input =>
+  typeof input === 'string' ? parseStep(input) : undefined,
+);
+
+const sequence = v.pipe(
+  v.array(step, 'a list of ports such as ["7000/tcp", "8000/udp"]'),
+  v.minLength(1, 'at least one port'),
+  v.maxLength(longestSequence, `at most ${longestSequence} ports`),
+);
+
+const flagNames =
+  'a list of "fin", "syn", "rst", "psh", "ack", "urg", each once, with "!" before it where it must not be set';
+
+/** Bits of the TCP flags: those that are looked at, and those of them that must be set. */
+const tcpFlags = leaf(flagNames, input =>
+  Array.isArray(input) && input.every(name => typeof name === 'string') ? parseFlags(input) : undefined,
 );
 
 const spelling = leaf('"spread" or "ordered"', input => spellings.find(known => known === input));
@@ -103,6 +127,7 @@ export const tables = {
   }),
   capture: v.object({
     from: v.optional(path, 'nflog'),
+    interface: v.optional(interfaceName),
     group: v.optional(integer(0, 65535), 5),
   }),
   port_sequence: v.object({
@@ -117,7 +142,13 @@ export const tables = {
   }),
   door: v.object({
     name,
-    command: integer(0, 0xffffffff),
+    command: v.optional(integer(0, 0xffffffff)),
+    sequence: v.optional(sequence),
+    one_time_sequences: v.optional(path),
+    sequence_timeout: v.optional(duration(second, hour), '25s'),
+    tcp_flags: v.optional(tcpFlags, ['syn', '!ack', '!fin', '!rst']),
+    allow_duplicates: v.optional(flag, false),
+    scan_guard: v.optional(flag, true),
     services: v.optional(some(service, 'a list of services such as ["tcp/22"]')),
     run: v.optional(command),
     close_run: v.optional(command),

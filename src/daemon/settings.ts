@@ -1,17 +1,19 @@
 /**
  * portknockd.toml → Config. All mistakes are found at once, each with its line; nothing is half taken over.
  */
-import { accessSync, constants, readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { closestMatch } from 'leven';
 import { highestBasePort, windowLength } from '../methods/port-sequence/spelling.js';
 import { tcp } from '../net/packet.js';
 import { errorCode, OperatorError, OperatorErrors } from '../system/error.js';
 import { readKeyFile, readPassphraseFile } from '../system/secret.js';
 import type { Capture, ClientSettings, Config, Door, PortSequenceSettings } from './config.js';
+import { DoorReader } from './doors.js';
 import { formatService, type Table, tables } from './schema.js';
-import { isTable, quote, TableReader } from './tables.js';
+import { isTable, quote } from './tables.js';
 import { type Path, readToml } from './toml.js';
+import { sequenceWarnings } from './weakness.js';
 
 export const defaultConfigFile = '/etc/portknock/portknockd.toml';
 
@@ -38,45 +40,58 @@ function readText(file: string): string {
 }
 
 /** What the tables mean, one by one and together. */
-class Reader extends TableReader {
-  readonly #warnings: string[] = [];
-
+class Reader extends DoorReader {
   config(): Config {
     const { value } = this.document;
     const names = Object.keys(tables).filter(name => name !== '');
     this.checkKeys(value, [], [...names, ...Object.keys(tables[''].entries)]);
     const top = this.table('', value, []);
-    const capture = this.section('capture');
+    const captureTable = this.section('capture');
+    const capture = captureTable && this.#capture(captureTable);
     const guard = this.section('guard');
     const sequence = value['port_sequence'] === undefined ? undefined : this.section('port_sequence');
-    const doors = this.#doors();
+    const doors = this.readDoors();
     const clients = this.#clients(doors);
     const portSequence = sequence && this.#portSequence(sequence, clients);
     this.#checkTogether(sequence, doors, clients);
-    if (top === undefined || capture === undefined || guard === undefined || this.mistakes.length > 0) {
+    if (
+      top === undefined ||
+      captureTable === undefined ||
+      capture === undefined ||
+      guard === undefined ||
+      this.mistakes.length > 0
+    ) {
       throw new OperatorErrors(this.mistakes.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)));
     }
     return {
       file: this.file,
-      stateDirectory: this.#path(top.state_directory),
+      stateDirectory: this.path(top.state_directory),
       user: top.user,
-      capture: this.#capture(capture),
-      group: capture.group,
+      capture,
+      group: captureTable.group,
       portSequence,
       alwaysAllow: guard.always_allow,
       doors: doors.map(({ door }) => door),
       clients: clients.map(({ client }) => client),
-      warnings: this.#warnings,
+      tellsStages: false,
+      tellsPackets: false,
+      warnings: [...this.warnings, ...sequenceWarnings(doors.map(({ door }) => door))],
     };
   }
 
-  #path(path: string): string {
-    return resolve(dirname(this.file), path);
-  }
-
-  #capture({ from, group }: Table<'capture'>): Capture {
+  #capture({ from, group, interface: name }: Table<'capture'>): Capture | undefined {
+    if ((from === 'interface') !== (name !== undefined)) {
+      const message = name === undefined ? '"interface" is missing' : 'it goes with from = "interface" only';
+      this.mistake(
+        ['capture', 'interface'],
+        `capture.interface: ${message}`,
+        'write such as interface = "eth0", or "any"',
+      );
+      return undefined;
+    }
+    if (name !== undefined) return { from: 'interface', interface: name, ipv6: true };
     if (from === 'nflog') return { from, group };
-    return from === 'stdin' ? { from } : { from: 'path', path: this.#path(from) };
+    return from === 'stdin' ? { from } : { from: 'path', path: this.path(from) };
   }
 
   #portSequence(
@@ -96,7 +111,7 @@ class Reader extends TableReader {
       return { spelling, basePort, skewMs, siteKey: undefined };
     }
     const place = this.place(['port_sequence', 'site_key_file']);
-    const siteKey = this.attempt(() => readKeyFile(this.#path(file), place));
+    const siteKey = this.attempt(() => readKeyFile(this.path(file), place));
     return siteKey && { spelling, basePort, skewMs, siteKey };
   }
 
@@ -112,62 +127,9 @@ class Reader extends TableReader {
     }
     const classic = clients.find(({ client }) => client.kind === 'classic')?.client.name;
     if (spelling !== 'spread' || classic === undefined) return;
-    this.#warnings.push(
+    this.warnings.push(
       `client "${classic}" knocks with classic blocks: with spelling = "spread" it needs portknock --spelling spread, and other programs are not heard`,
     );
-  }
-
-  #doors(): { door: Door; path: Path }[] {
-    return this.sections('door').flatMap(({ table, path }) => {
-      const { name, command, open_for: openForMs, services, run } = table;
-      const both = services !== undefined && run !== undefined;
-      if (both || (services === undefined && run === undefined)) {
-        this.mistake(path, `door "${name}": expected either "services" or "run"${both ? ', got both' : ''}`);
-        return [];
-      }
-      const given = (this.document.value['door'] as object[])[path[1] as number]!;
-      const stray = (services === undefined ? ['single_use'] : ['close_run', 'run_as', 'time_limit']).find(
-        key => key in given,
-      );
-      if (stray !== undefined) {
-        const kind = services === undefined ? 'services' : 'run';
-        this.mistake([...path, stray], `door "${name}": "${stray}" goes with "${kind}" only`);
-      }
-      if (services !== undefined) {
-        const door: Door = {
-          kind: 'services',
-          name,
-          command,
-          openForMs,
-          services,
-          singleUse: table.single_use,
-        };
-        return [{ door, path }];
-      }
-      return [{ door: this.#commandDoor(table, path), path }];
-    });
-  }
-
-  #commandDoor(table: Table<'door'>, path: Path): Door {
-    for (const key of ['run', 'close_run'] as const) {
-      const program = table[key]?.argv[0];
-      if (program !== undefined && !isExecutable(program)) {
-        const { line } = this.place([...path, key]);
-        this.#warnings.push(
-          `${this.file}:${line}: door "${table.name}": ${program} is not a program that can be run`,
-        );
-      }
-    }
-    return {
-      kind: 'command',
-      name: table.name,
-      command: table.command,
-      openForMs: table.open_for,
-      run: table.run!,
-      closeRun: table.close_run,
-      runAs: table.run_as,
-      timeLimitMs: table.time_limit,
-    };
   }
 
   #clients(doors: readonly { readonly door: Door }[]): { client: ClientSettings; path: Path }[] {
@@ -189,10 +151,10 @@ class Reader extends TableReader {
         );
         return undefined;
       }
-      this.#warnings.push(
+      this.warnings.push(
         `client "${name}" knocks with classic blocks: whoever records one knock can repeat it at any time`,
       );
-      const read = () => readPassphraseFile(this.#path(passphraseFile), at('classic_passphrase_file'));
+      const read = () => readPassphraseFile(this.path(passphraseFile), at('classic_passphrase_file'));
       const passphrase = this.attempt(read);
       return passphrase === undefined ? undefined : { kind: 'classic', name, doors, revoked, passphrase };
     }
@@ -205,7 +167,7 @@ class Reader extends TableReader {
       );
       return undefined;
     }
-    const key = this.attempt(() => readKeyFile(this.#path(keyFile), at('key_file')));
+    const key = this.attempt(() => readKeyFile(this.path(keyFile), at('key_file')));
     return (
       key && { kind: 'sealed', name, doors, revoked, id, key, addressRequired: table.address === 'required' }
     );
@@ -266,19 +228,12 @@ class Reader extends TableReader {
         const near = closestMatch(doorName, known, { maxDistance: 3 });
         const hint = near === undefined ? `doors are: ${known.join(', ')}` : `did you mean "${near}"?`;
         this.mistake(place, `client "${client.name}": there is no door "${doorName}"`, hint);
-      } else if (isSealed && door !== undefined && door.command > 255) {
+      } else if (door !== undefined && door.command === undefined) {
+        this.mistake(place, `client "${client.name}": door "${doorName}" has no "command" to ask for`);
+      } else if (isSealed && door?.command !== undefined && door.command > 255) {
         const message = `client "${client.name}": door "${doorName}" has command ${door.command}, and a sealed block has room for 0 to 255`;
         this.mistake(place, message, 'give the door a command up to 255');
       }
     });
-  }
-}
-
-function isExecutable(program: string): boolean {
-  try {
-    accessSync(program, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -40,7 +40,9 @@ export function siteSettings(config: Config): SiteSettings | undefined {
     basePort,
     skewMs,
     siteKey: siteKey && hex(siteKey),
-    doors: config.doors.map(({ command, name }) => [command, name]),
+    doors: config.doors.flatMap(({ command, name }) =>
+      command === undefined ? [] : [[command, name] as const],
+    ),
     sealed: config.clients.flatMap(client =>
       client.kind === 'sealed'
         ? [{ ...named(client), id: client.id, key: hex(client.key), addressRequired: client.addressRequired }]

@@ -14,6 +14,7 @@ import { type Counters, counterNames, newCounters } from './counters.js';
 import { type Frame, FrameReader, frameLength } from './frames.js';
 import type { Instruction } from './listener.js';
 import { unprivileged } from './privileges.js';
+import { sequenceSettings } from './sequences.js';
 import { siteSettings } from './site.js';
 import type { State } from './state.js';
 
@@ -48,7 +49,7 @@ export class Subprocess {
       'inherit',
       theirs,
       state.ledger,
-      capture.nflog ?? 'ignore',
+      capture.socket ?? 'ignore',
       state.floor,
     ];
     this.#child = spawn(command, args, { stdio, cwd: '/', env: { LANG: 'C.UTF-8' } });
@@ -73,8 +74,11 @@ export class Subprocess {
   configure(config: Config): void {
     this.#say({
       say: 'settings',
-      capture: this.#capture.nflog === undefined ? 'lines' : 'nflog',
+      capture: this.#capture.kind,
       site: siteSettings(config),
+      sequences: sequenceSettings(config, this.#capture.addresses()),
+      tellsStages: config.tellsStages,
+      tellsPackets: config.tellsPackets,
     });
   }
 

@@ -6,6 +6,7 @@
 import { windowLength } from '../methods/port-sequence/spelling.js';
 import type { Config, PortSequenceSettings } from './config.js';
 import { formatService } from './schema.js';
+import { type PortRange, wishOf } from './wish.js';
 
 export const tableName = 'portknock';
 
@@ -40,7 +41,7 @@ export function tableText(config: Config): string {
 flush table inet ${tableName}
 table inet ${tableName} {
 ${sets()}
-${windowChains(config.group, window)}
+${windowChains(config, window)}
 ${guardChain(config, window)}
   chain door {
 ${acceptRule('ip', 'open4')}
@@ -66,16 +67,21 @@ function sets(): string {
   ].join('\n');
 }
 
-function windowChains(group: number, window: string | undefined): string {
+function windowChains(config: Config, window: string | undefined): string {
   const limit = `limit rate over ${noisyRate}/second burst ${noisyBurst} packets`;
   return `  chain window {
     type filter hook prerouting priority raw; policy accept;
     iif lo accept
-${windowRule(window)}  }
+${windowRule(window)}${sequenceRules(config)}  }
+  chain sequence {
+    add @noisy4 { ip saddr ${limit} } counter return
+    add @noisy6 { ip6 saddr ${limit} } counter return
+    counter log group ${config.group} snaplen ${snapLength}
+  }
   chain knock {
     add @noisy4 { ip saddr ${limit} } counter drop
     add @noisy6 { ip6 saddr ${limit} } counter drop
-    counter log group ${group} snaplen ${snapLength}
+    counter log group ${config.group} snaplen ${snapLength}
     drop
   }`;
 }
@@ -141,6 +147,22 @@ function noisySet(name: string, address: string): string {
 function windowRule(window: string | undefined): string {
   if (window === undefined) return '';
   return `    tcp dport ${window} tcp flags & (fin|syn|rst|ack) == syn ${toUs} jump knock\n`;
+}
+
+/**
+ * Plain sequences are only listened to: what becomes of their packets is as without us. A port that answered otherwise than
+ * its neighbours would show the sequence, and one of them may belong to a service.
+ */
+function sequenceRules(config: Config): string {
+  if (config.capture.from !== 'nflog') return '';
+  const wish = wishOf(config.doors);
+  const range = ({ first, last }: PortRange) => (first === last ? `${first}` : `${first}-${last}`);
+  const rule = (protocol: string, ports: readonly PortRange[], flags: string) =>
+    `    ${protocol} dport { ${ports.map(range).join(', ')} } ${flags}${toUs} goto sequence\n`;
+  const tcp = wish.tcp.map(({ ports, mask, value }) =>
+    rule('tcp', ports, mask === 0 ? '' : `tcp flags & ${mask} == ${value} `),
+  );
+  return [...tcp, ...(wish.udp.length === 0 ? [] : [rule('udp', wish.udp, '')])].join('');
 }
 
 /** What is no SYN would be answered with a reset, and show the window to a scanner. */

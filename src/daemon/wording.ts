@@ -1,5 +1,6 @@
 /** What the monitor says in its log, where it takes more than a word. */
 import { formatDuration, roughly } from '../system/duration.js';
+import { mainCommand } from './command.js';
 import type { Config, Door } from './config.js';
 import { formatService } from './schema.js';
 
@@ -10,7 +11,9 @@ export function summary({ doors, clients, portSequence, capture }: Config): stri
       ? `NFLOG group ${capture.group}`
       : capture.from === 'stdin'
         ? 'standard input'
-        : capture.path;
+        : capture.from === 'interface'
+          ? `interface ${capture.interface}`
+          : capture.path;
   const window = portSequence === undefined ? '' : `, window from port ${portSequence.basePort}`;
   return `${count(doors.length, 'door')}, ${count(clients.length, 'client')}, knocks from ${where}${window}`;
 }
@@ -23,7 +26,9 @@ function count(number: number, noun: string): string {
 export function describeAction(door: Door): string {
   const span = ` for ${formatDuration(door.openForMs)}`;
   if (door.kind === 'services') return door.services.map(formatService).join(', ') + span;
-  return `${door.run.argv[0]}${door.closeRun === undefined ? '' : span}`;
+  const command = mainCommand(door.run);
+  const text = command === undefined ? 'no command' : 'argv' in command ? command.argv[0] : command.shell;
+  return `${text}${door.closeRun === undefined ? '' : span}`;
 }
 
 /** For so many clients no entry of the ledger is sound. */
@@ -37,14 +42,17 @@ export function highFloor(aheadMs: number): string {
 }
 
 /** What may be behind a refusal, for whoever reads the log. */
-export function explain(reason: string, behindMs: number): string {
+export function explain(reason: string, detail: number): string {
   if (reason === 'stale') {
-    const span = roughly(Math.abs(behindMs));
-    return `: its clock is ${span} ${behindMs > 0 ? 'behind' : 'ahead of'} ours, or it is an old knock`;
+    const span = roughly(Math.abs(detail));
+    return `: its clock is ${span} ${detail > 0 ? 'behind' : 'ahead of'} ours, or it is an old knock`;
   }
   if (reason === 'bad-tag') return ': a wrong key, or an address that NAT has changed';
   if (reason === 'wrong-address')
     return ': it does not know its address (NAT?); set address = "optional" to allow that';
   if (reason === 'not-recorded') return ': the ledger cannot be written (disk full or read-only?)';
+  if (reason === 'timed-out') return `: nothing came in time after stage ${detail}`;
+  if (reason === 'wrong-port') return `: a wrong port after stage ${detail}`;
+  if (reason === 'scan') return ': it has hit too many other ports (scan_guard)';
   return '';
 }

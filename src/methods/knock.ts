@@ -17,6 +17,8 @@ export const reasons = [
   'bad-tag',
   'wrong-address',
   'timed-out',
+  'wrong-port',
+  'scan',
   'not-recorded',
 ] as const;
 
@@ -24,12 +26,13 @@ export type Reason = (typeof reasons)[number];
 
 declare const authenticated: unique symbol;
 
-/** A knock whose sender has proved to hold the client's key. Only `authenticate` of a method makes one. */
+/** A knock that is right: its sender holds the client's key, or knows the sequence. Only `authenticate` of a method makes one. */
 export interface Knock {
   readonly [authenticated]: true;
   readonly outcome: 'knock';
   readonly method: MethodName;
   readonly door: string;
+  /** Empty where the method knows no clients. */
   readonly client: string;
   /** Who sent it, 16 bytes (net/address.ts), the knock's own copy. */
   readonly source: Uint8Array;
@@ -48,8 +51,11 @@ export interface Refusal {
   readonly client: string | undefined;
   readonly source: Uint8Array;
   readonly at: number;
-  /** For `stale`: how far the knock's clock is behind ours, in milliseconds (negative: ahead). Not authenticated. */
-  readonly behindMs: number | undefined;
+  /**
+   * For `stale`: how far the knock's clock is behind ours, in milliseconds (negative: ahead), not authenticated. For a plain
+   * sequence: the stage that was reached, from 1.
+   */
+  readonly detail: number | undefined;
 }
 
 /** Undefined: just a packet. */

@@ -81,6 +81,12 @@ export class Sources {
     return slot;
   }
 
+  /** Puts the address that a slot belongs to in `source` (16 bytes). */
+  addressOf(slot: number, source: Uint8Array): void {
+    for (let at = 0; at < 16; at++)
+      source[at] = this.#addresses[slot * 4 + (at >> 2)]! >>> (24 - 8 * (at & 3));
+  }
+
   /** Multilinear hashing over a prime field: two different sources collide with probability 1 / (2^31 − 1). */
   #hashOf(a: number, b: number, c: number, d: number): number {
     const f = this.#factors;

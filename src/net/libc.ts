@@ -28,6 +28,9 @@ interface Libc {
   socketpair(domain: number, type: number, protocol: number, pair: Int32Array): number;
   bind(fd: number, address: Bytes, length: number): number;
   setsockopt(fd: number, level: number, option: number, value: Bytes, length: number): number;
+  /** A classic BPF program, 8 bytes an instruction. */
+  attachFilter(fd: number, program: Uint8Array): number;
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint32Array): number;
   sendto(
     fd: number,
     bytes: Bytes,
@@ -37,6 +40,11 @@ interface Libc {
     addressLength: number,
   ): number;
   recv(fd: number, bytes: Bytes, length: number, flags: number): number;
+  /** As recv, but −1 where nothing is there. */
+  recvNow(fd: number, bytes: Bytes, length: number): number;
+  /** 0 where there is none. */
+  if_nametoindex(name: string): number;
+  ioctl(fd: number, request: number, argument: Uint8Array): number;
   dup2(from: number, to: number): number;
   fcntl(fd: number, command: number, value: number): number;
   flock(fd: number, operation: number): number;
@@ -50,6 +58,9 @@ export function libc(): Libc {
   loaded ??= load();
   return loaded;
 }
+
+/** A function of the library that throws where it returns −1. */
+type Checked = (prototype: string) => (...args: unknown[]) => number;
 
 function load(): Libc {
   const library = koffi.load(null);
@@ -66,13 +77,49 @@ function load(): Libc {
     socketpair: checked('int socketpair(int, int, int, int *)'),
     bind: checked('int bind(int, const void *, uint32_t)'),
     setsockopt: checked('int setsockopt(int, int, int, const void *, uint32_t)'),
+    attachFilter: filterSetter(checked),
+    getsockopt: checked('int getsockopt(int, int, int, _Out_ void *, _Inout_ uint32_t *)'),
     sendto: checked('intptr_t sendto(int, const void *, size_t, int, const void *, uint32_t)'),
     recv: checked('intptr_t recv(int, void *, size_t, int)'),
+    recvNow: receiver(library),
+    if_nametoindex: library.func('unsigned int if_nametoindex(const char *)'),
+    ioctl: checked('int ioctl(int, unsigned long, void *)'),
     dup2: checked('int dup2(int, int)'),
     fcntl: checked('int fcntl(int, int, int)'),
     flock: checked('int flock(int, int)'),
     close: checked('int close(int)'),
   };
+}
+
+const doNotWait = 0x40;
+
+/** Nothing to read is no exception: making one would cost more than the reading. */
+function receiver(library: ReturnType<typeof koffi.load>): Libc['recvNow'] {
+  const recv = library.func('intptr_t recv(int, void *, size_t, int)');
+  return (fd, bytes, length) => {
+    const result = Number(recv(fd, bytes, length, doNotWait));
+    if (result === -1 && koffi.errno() !== constants.errno.EAGAIN)
+      throw new SystemError('recv', koffi.errno());
+    return result;
+  };
+}
+
+const socketLevel = 1;
+const attachFilterOption = 26;
+const instructionLength = 8;
+
+/** The one option whose value has a pointer in it: struct sock_fprog of linux/filter.h. */
+function filterSetter(checked: Checked): Libc['attachFilter'] {
+  const type = koffi.struct('sock_fprog', { len: 'uint16_t', filter: 'const void *' });
+  const set = checked('int setsockopt(int, int, int, const sock_fprog *, uint32_t)');
+  return (fd, program) =>
+    set(
+      fd,
+      socketLevel,
+      attachFilterOption,
+      { len: program.length / instructionLength, filter: program },
+      koffi.sizeof(type),
+    );
 }
 
 /** A whole number as the four bytes that setsockopt takes. */

@@ -112,10 +112,10 @@ function requireAck(fd: number): void {
   }
 }
 
-/** What a reader of a group is told. */
-export interface NflogEvents {
+/** What a reader of packets is told. */
+export interface PacketEvents {
   /** A datagram has come, with packets in it. */
-  begin?(): void;
+  begin(): void;
   /** One IP packet, between two offsets of the datagram; valid during the call. */
   packet(datagram: Buffer, start: number, end: number): void;
   /** So many packets did not reach us. */
@@ -125,7 +125,7 @@ export interface NflogEvents {
 }
 
 /** Reads an open group until the socket is destroyed. */
-export function readNflog(fd: number, events: NflogEvents): Socket {
+export function readNflog(fd: number, events: PacketEvents): Socket {
   let expected = -1;
   let count = 0;
   const buffer = Buffer.allocUnsafeSlow(batchLength + 4096);
@@ -154,7 +154,7 @@ export function readNflog(fd: number, events: NflogEvents): Socket {
   };
   return readDescriptor(fd, buffer, datagram => {
     count = 0;
-    events.begin?.();
+    events.begin();
     eachMessage(datagram, message);
     events.batch(count);
   });

@@ -1,5 +1,6 @@
 /**
  * SYNs through a raw socket, each with a source port and a sequence number of its own. Needs CAP_NET_RAW; Linux only.
+ * Datagrams between them go their ordinary way, which leaves nothing to be gained.
  *
  * The kernel answers what comes back: it knows of no such connection, and resets it.
  */
@@ -7,7 +8,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import { isIPv4Mapped, parseAddress } from './address.js';
 import { int32, libc } from './libc.js';
-import { eachPort, type SynOptions } from './send.js';
+import { eachHit, type Hit, openDatagrams, type SendOptions, sendDatagram } from './send.js';
 
 const inet = 2;
 const inet6 = 10;
@@ -27,31 +28,45 @@ const synFlag = 0x02;
 const windowSize = 64240;
 
 /**
- * Sends one SYN to each port, in this order.
+ * Sends one packet for each, in this order.
  * @param source the local address that the kernel uses towards `destination`, without a zone
  * @param destination an address, with its zone where it has one
  * @throws SystemError, EPERM without CAP_NET_RAW; the signal's reason
  */
-export async function sendRawSyns(
+export async function sendRawHits(
   source: string,
   destination: string,
-  ports: readonly number[],
-  options: SynOptions,
+  hits: readonly Hit[],
+  options: SendOptions,
 ): Promise<void> {
   const [address = '', zone] = destination.split('%');
-  const from = bytesOf(source);
   const to = bytesOf(address);
+  const datagrams = await openDatagrams(destination, hits);
   const fd = isIPv4Mapped(to) ? openIPv4() : openIPv6();
-  const socketAddress = isIPv4Mapped(to) ? socketAddress4(to) : socketAddress6(to, zone);
+  const sendSyn = synSender(fd, bytesOf(source), to, zone);
   try {
-    await eachPort(ports, options, port => {
-      const segment = synSegment(port);
-      const packet = isIPv4Mapped(to) ? packet4(from, to, segment) : segment;
-      libc().sendto(fd, packet, packet.length, 0, socketAddress, socketAddress.length);
+    await eachHit(hits, options, ({ port, payload = new Uint8Array() }, index) => {
+      const datagram = datagrams[index];
+      return datagram === undefined ? sendSyn(port) : sendDatagram(datagram, payload);
     });
   } finally {
     libc().close(fd);
+    for (const socket of datagrams) socket?.close();
   }
+}
+
+/** Whether this process may do so. @throws SystemError, EPERM without CAP_NET_RAW */
+export function requireRaw(): void {
+  libc().close(openIPv4());
+}
+
+function synSender(fd: number, from: Uint8Array, to: Uint8Array, zone: string | undefined) {
+  const socketAddress = isIPv4Mapped(to) ? socketAddress4(to) : socketAddress6(to, zone);
+  return (port: number): void => {
+    const segment = synSegment(port);
+    const packet = isIPv4Mapped(to) ? packet4(from, to, segment) : segment;
+    libc().sendto(fd, packet, packet.length, 0, socketAddress, socketAddress.length);
+  };
 }
 
 function bytesOf(address: string): Uint8Array {

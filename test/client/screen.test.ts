@@ -12,13 +12,16 @@ const knocking: KnockEvent = {
   address: '192.0.2.1',
   bound: undefined,
   time: Date.UTC(2026, 0, 1),
-  ports: [40001, 40002],
+  hits: [
+    { protocol: 6, port: 40001 },
+    { protocol: 6, port: 40002 },
+  ],
 };
 const events: readonly KnockEvent[] = [
   { event: 'resolved', targets: [{ family: 4, address: '192.0.2.1' }] },
   knocking,
-  { event: 'syn' },
-  { event: 'syn' },
+  { event: 'sent' },
+  { event: 'sent' },
   { event: 'warning', message: 'behind NAT' },
 ];
 

@@ -21,6 +21,7 @@ const packet = newPacket();
 // Tests find all files of this folder; only as a program does this one do anything.
 if (process.argv[2] === 'watch') {
   readNflog(openNflog(group), {
+    begin: () => {},
     packet: (datagram, start, end) => {
       const bytes = datagram.subarray(start, end);
       if (!decodePacket(bytes, packet)) return;

@@ -34,7 +34,7 @@ test('a knock that cannot be remembered is refused, with its names', () => {
     outcome: 'refused',
     reason: 'not-recorded',
     ...fields,
-    behindMs: undefined,
+    detail: undefined,
   });
 });
 

@@ -42,13 +42,16 @@ class Bench {
 
   /** A door whose commands write down what they were called with; a script may do something else instead. */
   door(openForMs: number, { run = this.note('open'), close = this.note('close') } = {}): CommandDoor {
-    const argv = (script: string) =>
-      ({ argv: ['/bin/sh', '-c', script, '{door}', '{client}', '{source}'] }) as const;
+    const argv = (script: string) => {
+      const command = { argv: ['/bin/sh', '-c', script, '{door}', '{client}', '{source}'] } as const;
+      return { ipv4: command, ipv6: command };
+    };
     return {
       kind: 'command',
       name: 'backup',
       command: 2,
       openForMs,
+      sequence: undefined,
       run: argv(run),
       closeRun: argv(close),
       runAs: undefined,
@@ -164,7 +167,15 @@ test('what is owed and not yet due waits for its time after a start', async t =>
   const journal = new Journal(bench.journalPath);
   const dueAt = Date.now() + 400;
   const argv = ['/bin/sh', '-c', bench.note('close'), 'backup', 'laptop', '192.0.2.7'];
-  journal.owe({ door: 'backup', client: 'laptop', source: '192.0.2.7', dueAt, argv, timeLimitMs: 5000 });
+  journal.owe({
+    door: 'backup',
+    client: 'laptop',
+    source: '192.0.2.7',
+    dueAt,
+    argv,
+    inherits: false,
+    timeLimitMs: 5000,
+  });
   journal.close();
   const errands = bench.start();
   assert.equal(errands.owed.length, 1);

@@ -9,6 +9,7 @@ const kinds = [
   'alive',
   'open',
   'refused',
+  'stage',
   'summary',
   'gather',
   'counter',

@@ -15,6 +15,7 @@ const debt = (source: string, changes: Partial<Debt> = {}): Debt => ({
   source,
   dueAt: 1_790_000_000_000,
   argv: ['/bin/done', source, 'ä "quoted"\n'],
+  inherits: false,
   timeLimitMs: 60_000,
   ...changes,
 });
@@ -123,7 +124,7 @@ const garbage = [
   JSON.stringify({ owed: { ...debt('192.0.2.9'), argv: [1] } }),
   JSON.stringify({ owed: { ...debt('192.0.2.9'), argv: '/bin/sh' } }),
   JSON.stringify({ owed: { ...debt('192.0.2.9'), dueAt: 'now' } }),
-  JSON.stringify({ owed: { ...debt('192.0.2.9'), timeLimitMs: undefined } }),
+  JSON.stringify({ owed: { ...debt('192.0.2.9'), timeLimitMs: 'long' } }),
   '\0'.repeat(4096),
 ];
 

@@ -49,13 +49,9 @@ const mistakes: readonly [string, (text: string) => string, readonly string[]][]
     ['1: [port_sequence]: "site_key_file" is missing (make a key with: portknockd init)'],
   ],
   [
-    'a door without name and number',
-    text => text.replace('name = "ssh"\ncommand = 1\n', ''),
-    [
-      '4: door[1]: "name" is missing',
-      '4: door[1]: "command" is missing',
-      '10: client "laptop": there is no door "ssh" (doors are: )',
-    ],
+    'a door without name',
+    text => text.replace('name = "ssh"\n', ''),
+    ['4: door[1]: "name" is missing', '11: client "laptop": there is no door "ssh" (doors are: )'],
   ],
   [
     'a client without name and doors',

@@ -37,7 +37,7 @@ const someDoors = 'a list of names of doors';
 const firstDoor = ({ doors }: Config) => doors[0] as unknown as Record<string, unknown>;
 const firstClient = ({ clients }: Config) => clients[0] as unknown as Record<string, unknown>;
 const argv = (key: string) => (config: Config) =>
-  (firstDoor(config)[key] as { readonly argv: readonly string[] } | undefined)?.argv;
+  (firstDoor(config)[key] as { readonly ipv4: { readonly argv: readonly string[] } } | undefined)?.ipv4.argv;
 
 /** Key, where it stands, what to look at in the configuration, and what values come to there. */
 const taken: readonly [

@@ -51,6 +51,8 @@ classic_passphrase_file = "old.pass"
 doors = ["ssh"]
 `;
 
+const forBoth = (argv: string[]) => ({ ipv4: { argv }, ipv6: { argv } });
+
 test('the example of the issue comes to what it says', t => {
   const folder = folderWithKeys(t);
   const { warnings, ...config } = read(t, exampleText, folder);
@@ -68,6 +70,7 @@ test('the example of the issue comes to what it says', t => {
         name: 'ssh',
         command: 1,
         openForMs: 30_000,
+        sequence: undefined,
         services: [{ protocol: 6, port: 22 }],
         singleUse: false,
       },
@@ -76,12 +79,15 @@ test('the example of the issue comes to what it says', t => {
         name: 'backup',
         command: 2,
         openForMs: 600_000,
-        run: { argv: ['/usr/local/bin/backup', '{source}'] },
-        closeRun: { argv: ['/usr/local/bin/backup-done'] },
+        sequence: undefined,
+        run: forBoth(['/usr/local/bin/backup', '{source}']),
+        closeRun: forBoth(['/usr/local/bin/backup-done']),
         runAs: undefined,
         timeLimitMs: 60_000,
       },
     ],
+    tellsStages: false,
+    tellsPackets: false,
     clients: [
       {
         kind: 'sealed',
@@ -117,6 +123,8 @@ test('an empty file is a configuration', t => {
     alwaysAllow: [],
     doors: [],
     clients: [],
+    tellsStages: false,
+    tellsPackets: false,
     warnings: [],
   });
 });

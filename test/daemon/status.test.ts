@@ -101,6 +101,7 @@ test('status without a table asks the kernel nothing, and counts what is owed', 
     source: `192.0.2.${index}`,
     dueAt: noon + inMs,
     argv: ['/bin/true'],
+    inherits: false,
     timeLimitMs: 1,
   }));
   const knock = { at: noon, source: '192.0.2.7', door: 'ssh', client: 'laptop', outcome: 'opened' };

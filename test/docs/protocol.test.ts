@@ -166,6 +166,7 @@ function config(): Config {
         name: 'ssh',
         command: sealedVector.command,
         openForMs: 30_000,
+        sequence: undefined,
         services: [{ protocol: 6, port: 22 }],
         singleUse: false,
       },
@@ -181,6 +182,8 @@ function config(): Config {
         addressRequired: true,
       },
     ],
+    tellsStages: false,
+    tellsPackets: false,
     warnings: [],
   };
 }

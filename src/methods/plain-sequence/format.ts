@@ -36,7 +36,7 @@ export interface SequenceMistake {
 
 /**
  * A sequence as knockd reads it, `7000,8000:udp,9000:tcp`: the C library's number at the start of each part and nothing
- * said of what stands behind it.
+ * said of what stands behind it, nor of a number below 0, which is taken modulo 2^16.
  * @returns 1 to 32 steps, or knockd's own words for what is wrong
  */
 export function parseSequence(text: string): readonly Step[] | SequenceMistake {
@@ -45,8 +45,8 @@ export function parseSequence(text: string): readonly Step[] | SequenceMistake {
     if (steps.length === longestSequence) return { mistake: 'too many ports in knock sequence' };
     const [number = '', protocol] = part.split(':');
     const port = leadingInteger(number);
-    if (port > 65535) return { mistake: `port ${port} is invalid` };
-    const name = protocol?.trim().toLowerCase() ?? 'tcp';
+    if (port > 65535) return { mistake: `port ${number} is invalid` };
+    const name = protocol === undefined ? 'tcp' : trimBlanks(protocol).toLowerCase();
     if (name !== 'tcp' && name !== 'udp') return { mistake: 'unknown protocol in knock sequence' };
     steps.push({ protocol: name === 'udp' ? udp : tcp, port: port & 0xffff });
   }
@@ -58,7 +58,51 @@ export function formatSequence(steps: readonly Step[]): string {
   return steps.map(step => formatStep(step).replace('/', ':')).join(',');
 }
 
-/** What atoi(3) makes of a text: an integer of 32 bits, 0 where there is no number. */
+/** The ends of the C library's long, which atoi(3) keeps a number within before it takes the low 32 bits. */
+const longest = { least: -(2n ** 63n), most: 2n ** 63n - 1n };
+
+/** What atoi(3) makes of a text on Linux with 64 bits: an integer of 32 bits, 0 where there is no number. */
 export function leadingInteger(text: string): number {
-  return Number(/^[ \t\n\v\f\r]*([+-]?\d+)/.exec(text)?.[1] ?? 0) | 0;
+  const [, sign, digits = '0'] = /^[ \t\n\v\f\r]*([+-]?)(\d+)/.exec(text) ?? [];
+  const number = sign === '-' ? -BigInt(digits) : BigInt(digits);
+  const kept = number > longest.most ? longest.most : number < longest.least ? longest.least : number;
+  return Number(BigInt.asIntN(32, kept));
+}
+
+/** Without the blanks at its ends: those of isspace(3) in the C locale, not all of Unicode's. */
+export function trimBlanks(text: string): string {
+  return text.replace(/^[ \t\n\v\f\r]+/, '').replace(/(?<![ \t\n\v\f\r])[ \t\n\v\f\r]+$/, '');
+}
+
+/** RFC 9293 section 3.1, from the lowest bit. */
+const flagNames = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg'];
+
+/** What a TCP packet's flags must be: those in `mask` are looked at, and must be as in `value`. */
+export interface Flags {
+  readonly mask: number;
+  readonly value: number;
+}
+
+/** `syn` and `!ack` → which flags must be set, and which must not; undefined where a name is none, or comes twice. */
+export function parseFlags(names: readonly string[]): Flags | undefined {
+  let mask = 0;
+  let value = 0;
+  for (const name of names) {
+    const isClear = name.startsWith('!');
+    const place = flagNames.indexOf(name.slice(isClear ? 1 : 0));
+    const bit = 1 << place;
+    if (place < 0 || (mask & bit) !== 0) return undefined;
+    mask |= bit;
+    if (!isClear) value |= bit;
+  }
+  return { mask, value };
+}
+
+/** Flags as they are written: `syn, !ack`; empty where none is looked at. */
+export function formatFlags({ mask, value }: Flags): string {
+  const names = flagNames.map((name, place) => {
+    const bit = 1 << place;
+    return (mask & bit) === 0 ? undefined : (value & bit) === 0 ? `!${name}` : name;
+  });
+  return names.filter(name => name !== undefined).join(', ');
 }

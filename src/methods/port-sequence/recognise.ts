@@ -182,7 +182,7 @@ function refusal(
   reason: Reason,
   door: string | undefined,
   client: string | undefined,
-  behindMs?: number,
+  detail?: number,
 ): Refusal {
   const source = Uint8Array.from(packet.source);
   return {
@@ -193,6 +193,6 @@ function refusal(
     client,
     source,
     at: packet.at,
-    behindMs,
+    detail,
   };
 }

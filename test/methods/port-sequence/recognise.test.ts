@@ -135,7 +135,7 @@ for (const vector of sealedVectors) {
     ] as const) {
       const [verdict] = said(vector, sealedSite(vector), time + behindMs);
       assert.deepEqual(words([verdict]), [word], `${behindMs} ms behind`);
-      if (verdict?.outcome === 'refused') assert.equal(verdict.behindMs, behindMs);
+      if (verdict?.outcome === 'refused') assert.equal(verdict.detail, behindMs);
     }
   });
 

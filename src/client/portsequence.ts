@@ -1,17 +1,52 @@
-/** The ports that spell a request at one target: with the own address bound into them, and a time. */
+/** Knocks as encrypted port sequences: the ports that spell a request at a target, with own address and time in them. */
 import { composeClassic, composeSealed } from '../methods/port-sequence/compose.js';
 import { lastSealedTime, sealedEpoch, zeroAddress } from '../methods/port-sequence/sealed.js';
 import { parseAddress } from '../net/address.js';
+import { tcp } from '../net/packet.js';
+import { errorCode } from '../system/error.js';
 import { isClassic } from '../system/profile.js';
+import type { Clock } from './clock.js';
+import type { Composer, Warn } from './composer.js';
 import { KnockError } from './failure.js';
-import type { KnockRequest } from './request.js';
+import type { PortSequenceRequest } from './request.js';
 import { isSeenOutside, localAddress, type Target } from './resolve.js';
 
-/** Told what the person who knocks should know. */
-export type Warn = (message: string) => void;
+/** Knocks of a request, each with a time of its own from the clock. */
+export function portSequence(request: PortSequenceRequest, clock: Clock): Composer {
+  return {
+    async compose(targets, warn) {
+      const routes = await Promise.all(targets.map(target => route(request, target, warn)));
+      // Taken before the first SYN: what was sent must never be forgotten.
+      const times = hasTime(request) ? clock.take(routes.length) : [];
+      return routes.map((route, index) => {
+        const time = times[index];
+        const ports = route.failure === undefined ? composePorts(request, route.bound, time ?? 0) : [];
+        return { ...route, time, hits: ports.map(port => ({ protocol: tcp, port })) };
+      });
+    },
+  };
+}
+
+interface Route {
+  readonly target: Target;
+  readonly bound: string | undefined;
+  /** The system's word for why there is no way to the target. */
+  readonly failure: string | undefined;
+}
+
+async function route(request: PortSequenceRequest, target: Target, warn: Warn): Promise<Route> {
+  try {
+    return { target, bound: await addressToBind(request, target, warn), failure: undefined };
+  } catch (error) {
+    const failure = errorCode(error);
+    // An error without the system's word is ours to mend.
+    if (failure === undefined) throw error;
+    return { target, bound: undefined, failure };
+  }
+}
 
 /** Whether knocks of this request carry a time, each its own. */
-export function hasTime({ identity }: KnockRequest): boolean {
+export function hasTime({ identity }: PortSequenceRequest): boolean {
   return !isClassic(identity);
 }
 
@@ -20,7 +55,7 @@ export function hasTime({ identity }: KnockRequest): boolean {
  * @throws Error of Node with its `code` where the target cannot be reached from here
  */
 export async function addressToBind(
-  { identity }: KnockRequest,
+  { identity }: PortSequenceRequest,
   target: Target,
   warn: Warn,
 ): Promise<string | undefined> {
@@ -51,7 +86,11 @@ async function boundLocal(target: Target, warn: Warn): Promise<string> {
  * @param bound from `addressToBind` @param time milliseconds since 1970; a request without time leaves it out
  * @throws KnockError `clock`
  */
-export function composePorts(request: KnockRequest, bound: string | undefined, time: number): number[] {
+export function composePorts(
+  request: PortSequenceRequest,
+  bound: string | undefined,
+  time: number,
+): number[] {
   const { basePort, spelling = 'ordered', command: commandId, identity } = request;
   if (isClassic(identity)) {
     return composeClassic({ passphrase: identity.classicPassphrase, commandId, basePort, spelling });

@@ -1,0 +1,43 @@
+/** What is known of interfaces: of the loopback, which every machine has. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatAddress } from '../../src/net/address.js';
+import {
+  anyInterface,
+  interfaceAddresses,
+  interfaceIndex,
+  isEthernet,
+  watchInterfaces,
+} from '../../src/net/interfaces.js';
+
+const absent = 'no-such-thing';
+
+test('an index', () => {
+  assert.equal(interfaceIndex('lo'), 1);
+  assert.equal(interfaceIndex(absent), undefined);
+  assert.equal(interfaceIndex('x'.repeat(300)), undefined);
+});
+
+test('addresses, of one interface and of all', () => {
+  const own = interfaceAddresses('lo').map(formatAddress);
+  assert.ok(own.includes('127.0.0.1'), own.join());
+  const all = interfaceAddresses(anyInterface).map(formatAddress);
+  assert.deepEqual(
+    own.filter(address => !all.includes(address)),
+    [],
+  );
+  assert.equal(new Set(all).size, all.length);
+  assert.deepEqual(interfaceAddresses(absent), []);
+  assert.deepEqual(interfaceAddresses('l'), []);
+});
+
+test('whether it is Ethernet', () => {
+  assert.equal(isEthernet('lo'), true);
+  assert.equal(isEthernet(absent), false);
+  assert.equal(isEthernet(anyInterface), false);
+});
+
+test('a watch is closed, and does not keep the process alive', () => {
+  watchInterfaces(() => {}).close();
+  watchInterfaces(() => {});
+});
