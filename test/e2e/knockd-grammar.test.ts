@@ -6,8 +6,8 @@ import { OperatorError } from '../../src/system/error.js';
 import { legal, malformed } from '../daemon/knockd/configurations.js';
 import { temporaryFolder } from './harness/folder.js';
 import { missing } from './harness/isolation.js';
-import { readingOf, realKnockd, startKnockd } from './harness/realknockd.js';
 import { Namespace } from './harness/namespace.js';
+import { readingOf, realKnockd, startKnockd } from './harness/realknockd.js';
 
 /** How ours reads a text: what -D says of it, and the refusal if there is one. */
 function ours(text: string): { lines: string[]; refusal: string | undefined } {

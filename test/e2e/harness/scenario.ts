@@ -107,6 +107,8 @@ function withoutChance(text: string): string {
     .replaceAll(/(?<=(?:tcp|udp): \S+):\d+(?= -> )/g, ':PORT');
 }
 
+/** What portknockd says of a configuration, and knockd does not. */
+export const ofOurs = /^scan_guard is off|^doors? ".*"/;
 const ofCommands = /running command|returned non-zero|command timeout|truncated|fork failed/;
 
 /** @returns its lines without their stamps; ⏎ stands for an empty line after one */
@@ -115,7 +117,8 @@ function readLog(text: string): Pick<Outcome, 'matching' | 'commands'> {
     .replaceAll(/\n(?=\n)/g, '⏎')
     .split('\n')
     .filter(line => line !== '' && !line.includes(fence.client) && !line.includes('fence: running'))
-    .map(line => line.replace(/^⏎?\[\d{4}-\d\d-\d\d \d\d:\d\d\] /, ''));
+    .map(line => line.replace(/^⏎?\[\d{4}-\d\d-\d\d \d\d:\d\d\] /, ''))
+    .filter(line => !ofOurs.test(line));
   return {
     matching: all.filter(line => !ofCommands.test(line)),
     commands: all.filter(line => ofCommands.test(line)),
