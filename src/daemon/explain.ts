@@ -5,15 +5,17 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Knock, Refusal } from '../methods/knock.js';
+import { PlainSequence } from '../methods/plain-sequence/recognise.js';
 import { PortSequence } from '../methods/port-sequence/recognise.js';
 import { formatAddress } from '../net/address.js';
 import { isCaptureFile, readCaptureFile } from '../net/capturefile.js';
 import { HitLines } from '../net/lines.js';
-import { decodePacket, fillFromHit, newPacket } from '../net/packet.js';
+import { decodePacket, fillFromHit, newPacket, type Packet } from '../net/packet.js';
 import { errorCode, OperatorError } from '../system/error.js';
 import { admit, TransientMemory } from './admission.js';
 import type { Config } from './config.js';
-import { buildSite, siteSettings } from './site.js';
+import { buildSequences, type SequenceSiteSettings, sequenceSettings } from './sequences.js';
+import { buildSite, type SiteSettings, siteSettings } from './site.js';
 
 /** Fixed: the same capture is explained alike every time. Nobody attacks it here. */
 const seed = Buffer.alloc(36, 1);
@@ -53,18 +55,12 @@ export function explainCapture(
   atMs: number | undefined,
   explained: (explanation: Explanation) => void,
 ): Remark[] {
-  const settings = siteSettings(config);
-  if (settings === undefined)
-    return ['the configuration has no [port_sequence]: there is nothing to recognise'];
-  const memory = new TransientMemory();
-  const lastAccepted = (clientId: number) => memory.lastAccepted(clientId);
-  const method = new PortSequence(buildSite(settings), lastAccepted, sourceCapacity, seed);
+  const recognisers = recognisersOf(config, decision => explained(explain(config, decision)));
+  if (recognisers.length === 0)
+    return ['the configuration has neither [port_sequence] nor a sequence: there is nothing to recognise'];
   const packet = newPacket();
   const take = () => {
-    const verdict = method.recognise(packet);
-    if (verdict === undefined) return;
-    const decision = verdict.outcome === 'knock' ? admit(verdict, memory) : verdict;
-    explained(explain(config, decision));
+    for (const recognise of recognisers) recognise(packet);
   };
   if (!isCaptureFile(bytes)) return explainLines(bytes, atMs ?? Date.now(), take, packet);
   let shift: number | undefined;
@@ -74,6 +70,47 @@ export function explainCapture(
     if (decodePacket(ip, packet)) take();
   });
   return remarks(summary);
+}
+
+type Recogniser = (packet: Packet) => void;
+
+/** The methods of a configuration, as the listener has them. */
+function recognisersOf(config: Config, decided: (decision: Knock | Refusal) => void): Recogniser[] {
+  const site = siteSettings(config);
+  // Whose addresses a capture shows is not known here.
+  const sequences = sequenceSettings(config, undefined);
+  return [
+    ...(site === undefined ? [] : [portSequenceRecogniser(site, decided)]),
+    ...(sequences === undefined ? [] : [sequenceRecogniser(sequences, decided)]),
+  ];
+}
+
+function portSequenceRecogniser(
+  site: SiteSettings,
+  decided: (decision: Knock | Refusal) => void,
+): Recogniser {
+  const memory = new TransientMemory();
+  const lastAccepted = (clientId: number) => memory.lastAccepted(clientId);
+  const method = new PortSequence(buildSite(site), lastAccepted, sourceCapacity, seed);
+  return packet => {
+    const verdict = method.recognise(packet);
+    if (verdict !== undefined) decided(verdict.outcome === 'knock' ? admit(verdict, memory) : verdict);
+  };
+}
+
+function sequenceRecogniser(
+  settings: SequenceSiteSettings,
+  decided: (decision: Knock | Refusal) => void,
+): Recogniser {
+  const events = { stage: () => {}, knock: decided, refused: decided };
+  const method = new PlainSequence(buildSequences(settings), events, sourceCapacity, seed);
+  const shortestMs = Math.min(...settings.doors.map(({ timeoutMs }) => timeoutMs));
+  let next = Number.POSITIVE_INFINITY;
+  return packet => {
+    if (packet.at >= next) next = method.expire(packet.at);
+    method.hear(packet);
+    next = Math.min(next, packet.at + shortestMs);
+  };
 }
 
 function explainLines(
@@ -101,7 +138,7 @@ function explain(config: Config, decision: Knock | Refusal): Explanation {
     method,
     outcome: decision.outcome === 'refused' ? 'refused' : isCommand ? 'ran' : 'opened',
     ...(door === undefined ? {} : { door }),
-    ...(client === undefined ? {} : { client }),
+    ...(client === undefined || client === '' ? {} : { client }),
     ...(decision.outcome === 'refused' ? { reason: decision.reason } : {}),
   };
 }

@@ -10,8 +10,9 @@ import { Socket } from 'node:net';
 import { type Knock, type Refusal, reasons, type Verdict } from '../methods/knock.js';
 import { PortSequence, type Site } from '../methods/port-sequence/recognise.js';
 import { HitLines } from '../net/lines.js';
-import { type PacketEvents, readNflog } from '../net/nflog.js';
+import { readNflog } from '../net/nflog.js';
 import { decodePacket, fillFromHit, newPacket, type Packet } from '../net/packet.js';
+import type { PacketEvents } from '../net/packetevents.js';
 import { readPackets } from '../net/packetsocket.js';
 import { errorCode } from '../system/error.js';
 import { admit } from './admission.js';
@@ -211,8 +212,9 @@ class Listener {
     if ((refusal.detail ?? 0) > 1 || this.#tellsStages) this.#conclude(refusal);
   }
 
-  /** Every packet is a reason to: it may be the first of a knock. */
+  /** Every packet is a reason to: it may be the first of a knock that the ledger must remember. */
   #raiseFloor(now: number): void {
+    if (!this.#recognises) return;
     this.#ledger.raise(now, () => {
       if (this.#waiting.length === 0) return;
       for (const knock of this.#waiting.splice(0)) this.#conclude(admit(knock, this.#ledger));

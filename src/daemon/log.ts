@@ -6,21 +6,34 @@ import pino from 'pino';
 export type LogFormat = 'text' | 'json';
 export type Log = pino.Logger;
 
+/** Another reader of the log: told everything, a line of JSON each. */
+export interface Beside {
+  /** What standard error is told from on. */
+  readonly lowest: 'info' | 'warn';
+  take(line: string): void;
+}
+
 /** @param format `json`: pino's lines; `text`: one message a line, with the journal's priorities where it reads us */
-export function openLog(format: LogFormat): Log {
-  if (format === 'json') {
-    return pino(
-      { name: 'portknockd', timestamp: pino.stdTimeFunctions.isoTime },
-      pino.destination({ fd: 2, sync: true }),
-    );
-  }
-  return pino({ base: null }, { write: line => process.stderr.write(plainLine(line)) });
+export function openLog(format: LogFormat, beside?: Beside): Log {
+  const options =
+    format === 'json'
+      ? { name: 'portknockd', timestamp: pino.stdTimeFunctions.isoTime }
+      : ({ base: null } as const);
+  const own =
+    format === 'json'
+      ? pino.destination({ fd: 2, sync: true })
+      : { write: (line: string) => process.stderr.write(plainLine(line)) };
+  if (beside === undefined) return pino(options, own);
+  const streams = [
+    { level: beside.lowest, stream: own },
+    { level: 'debug', stream: { write: (line: string) => beside.take(line) } },
+  ] as const;
+  return pino({ ...options, level: 'debug' }, pino.multistream([...streams]));
 }
 
 type Start = (level: number, time: number) => string;
 
-/** One of pino's lines as people read it. */
-export function plainLine(line: string): string {
+function plainLine(line: string): string {
   // systemd says in JOURNAL_STREAM that standard error is the journal; there it knows the time, and wants sd-daemon(3).
   const start = process.env['JOURNAL_STREAM'] === undefined ? timeAndLevel : journalPriority;
   const { level, time, msg } = JSON.parse(line) as { level: number; time: number; msg: string };

@@ -5,7 +5,13 @@
 import { createRequire } from 'node:module';
 import { closestMatch } from 'leven';
 import { spellings } from '../methods/port-sequence/spelling.js';
-import { integerArgument, type OptionTable, readCommandLine, wordArgument } from '../system/command-line.js';
+import {
+  dashed,
+  integerArgument,
+  type OptionTable,
+  readCommandLine,
+  wordArgument,
+} from '../system/command-line.js';
 import { OperatorError, report } from '../system/error.js';
 import { check } from './check.js';
 import { addClient, listClients, removeClient } from './clients.js';
@@ -16,7 +22,9 @@ import { showTable } from './firewall.js';
 import { help } from './help.js';
 import { init } from './init.js';
 import { confirm, install, installOnTrial, standIn } from './install.js';
-import { openLog } from './log.js';
+import { KnockdLog } from './knockd/log.js';
+import { type KnockdSettings, readKnockd } from './knockd/settings.js';
+import { type LogFormat, openLog } from './log.js';
 import { Monitor } from './monitor.js';
 import { sshOrigin } from './origin.js';
 import { addUserCommand, findAccount } from './privileges.js';
@@ -29,6 +37,10 @@ const options = {
   help: { kind: 'flag', short: 'h' },
   version: { kind: 'flag', short: 'V' },
   config: { kind: 'text', short: 'c' },
+  knockdConf: { kind: 'text' },
+  interface: { kind: 'text' },
+  scanGuard: { kind: 'flag' },
+  stateDirectory: { kind: 'text' },
   capture: { kind: 'text' },
   log: { kind: 'text' },
   json: { kind: 'flag' },
@@ -48,22 +60,25 @@ const options = {
 type Given = ReturnType<typeof readCommandLine<typeof options>>['options'];
 type Command = (args: readonly string[], given: Given) => unknown;
 
+/** How a configuration of knockd's is read, for every command that reads one. */
+const knockdOptions = ['knockdConf', 'interface', 'scanGuard', 'stateDirectory', 'user'] as const;
+
 /** What each command takes beside --config, and does. */
 const commands: Readonly<
   Record<string, { readonly takes: readonly (keyof Given)[]; readonly run: Command }>
 > = {
-  run: { takes: ['capture', 'log'], run: runDaemon },
-  check: { takes: [], run: runCheck },
+  run: { takes: ['capture', 'log', ...knockdOptions], run: runDaemon },
+  check: { takes: knockdOptions, run: runCheck },
   init: {
     takes: ['directory', 'door', 'user', 'basePort', 'spelling', 'alwaysAllow', 'withoutMyAddress'],
     run: runInit,
   },
   client: { takes: ['door', 'host', 'address'], run: runClient },
-  status: { takes: ['json'], run: runStatus },
-  open: { takes: [], run: (args, given) => runDoor('open', args, given) },
-  close: { takes: [], run: (args, given) => runDoor('close', args, given) },
+  status: { takes: ['json', ...knockdOptions], run: runStatus },
+  open: { takes: knockdOptions, run: (args, given) => runDoor('open', args, given) },
+  close: { takes: knockdOptions, run: (args, given) => runDoor('close', args, given) },
   firewall: { takes: ['undoAfter'], run: runFirewall },
-  explain: { takes: ['at'], run: runExplain },
+  explain: { takes: ['at', ...knockdOptions], run: runExplain },
 };
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -121,7 +136,26 @@ function requireArguments(args: readonly string[], ...names: readonly string[]):
 }
 
 function config(given: Given): Config {
-  return readConfig(given.config ?? defaultConfigFile);
+  return given.knockdConf === undefined ? readConfig(nativeFile(given)) : knockd(given).config;
+}
+
+/** @throws OperatorError where options of knockd's configurations are given without one */
+function nativeFile(given: Given): string {
+  const stray = (['interface', 'scanGuard', 'stateDirectory'] as const).find(option =>
+    isGiven(given[option]),
+  );
+  if (stray !== undefined) {
+    throw new OperatorError('usage', `${dashed(stray)} goes with --knockd-conf only`, {
+      hint: 'portknockd.toml has keys for it',
+    });
+  }
+  return given.config ?? defaultConfigFile;
+}
+
+function knockd(given: Given): KnockdSettings {
+  const { knockdConf = '', config: both, interface: name, scanGuard, stateDirectory, user } = given;
+  if (both !== undefined) throw new OperatorError('usage', '--config and --knockd-conf exclude each other');
+  return readKnockd(knockdConf, { interface: name, scanGuard, stateDirectory, user });
 }
 
 async function runDaemon(args: readonly string[], given: Given): Promise<number> {
@@ -130,7 +164,27 @@ async function runDaemon(args: readonly string[], given: Given): Promise<number>
   if (format !== 'text' && format !== 'json') {
     throw new OperatorError('usage', `--log expected text or json, got "${format}"`);
   }
+  if (given.knockdConf !== undefined) return runKnockdConf(given, format);
   return new Monitor(() => withCapture(config(given), given.capture), openLog(format)).run();
+}
+
+/** knockd's log beside our own: people's filters read it. */
+function runKnockdConf(given: Given, format: LogFormat): Promise<number> {
+  if (given.capture !== undefined) {
+    throw new OperatorError(
+      'usage',
+      '--capture has no meaning with --knockd-conf: knockd listens at an interface',
+      {
+        hint: 'say which with --interface',
+      },
+    );
+  }
+  const log = new KnockdLog({ verbose: false, hostNames: undefined, format, lowest: 'info' });
+  return new Monitor(() => {
+    const { config, conf, titles } = knockd(given);
+    log.open({ logFile: conf.logFile, useSyslog: conf.useSyslog, titles });
+    return config;
+  }, log.log).run();
 }
 
 function withCapture(read: Config, from: string | undefined): Config {

@@ -3,9 +3,8 @@
  * the log file, to syslog, and with -v to standard output.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
-import pino from 'pino';
 import { errorCode, OperatorError } from '../../system/error.js';
-import { type Log, plainLine } from '../log.js';
+import { type Log, type LogFormat, openLog } from '../log.js';
 import type { HostNames } from './hostnames.js';
 import { type KnockdLine, knockdLine, type LogEntry } from './lines.js';
 import { stampMinutes } from './stamp.js';
@@ -23,12 +22,10 @@ export interface LogOptions {
   readonly verbose: boolean;
   /** -l: sources are told with their names. */
   readonly hostNames: HostNames | undefined;
-  /** Whether standard error gets all of the daemon's own log, or warnings and errors only. */
-  readonly tellsAll: boolean;
+  /** Of the daemon's own log, which goes to standard error as ever: how, and from what on. */
+  readonly format: LogFormat;
+  readonly lowest: 'info' | 'warn';
 }
-
-const info = 30;
-const warning = 40;
 
 export class KnockdLog {
   readonly log: Log;
@@ -39,7 +36,7 @@ export class KnockdLog {
 
   constructor(options: LogOptions) {
     this.#options = options;
-    this.log = pino({ base: null, level: 'debug' }, { write: line => this.#take(line) });
+    this.log = openLog(options.format, { lowest: options.lowest, take: line => this.#take(line) });
   }
 
   /** Opens what the lines go to, also again: a log file may have been rotated. @throws OperatorError */
@@ -54,8 +51,7 @@ export class KnockdLog {
 
   #take(line: string): void {
     const entry = JSON.parse(line) as LogEntry;
-    const { hostNames, tellsAll } = this.#options;
-    if (entry.level >= (tellsAll ? info : warning)) process.stderr.write(plainLine(line));
+    const { hostNames } = this.#options;
     const tell = (host: string | undefined) => {
       const said = knockdLine(entry, name => this.#titles.get(name) ?? name, host);
       if (said !== undefined) this.#say(said);

@@ -96,7 +96,8 @@ function openLog({ verbose, lookup }: Given) {
   const knockdLog = new KnockdLog({
     verbose,
     hostNames: lookup ? new HostNames() : undefined,
-    tellsAll: false,
+    format: 'text',
+    lowest: 'warn',
   });
   return { log: knockdLog.log, open: (outputs: Outputs) => knockdLog.open(outputs) };
 }
