@@ -209,7 +209,8 @@ class Listener {
 
   /** Whoever has hit one port of a sequence has not knocked; only knockd tells of him. */
   #refuseSequence(refusal: Refusal): void {
-    if ((refusal.detail ?? 0) > 1 || this.#tellsStages) this.#conclude(refusal);
+    if (this.#tellsStages) this.#conclude(refusal, this.#stageQuota);
+    else if ((refusal.detail ?? 0) > 1) this.#conclude(refusal);
   }
 
   /** Every packet is a reason to: it may be the first of a knock that the ledger must remember. */
@@ -222,7 +223,7 @@ class Listener {
     });
   }
 
-  #conclude(decision: NonNullable<Verdict>): void {
+  #conclude(decision: NonNullable<Verdict>, quota = this.#quota): void {
     const { source, at: value, door = '', client = '' } = decision;
     if (decision.outcome === 'knock') {
       this.#counters.knocks++;
@@ -230,7 +231,7 @@ class Listener {
       return;
     }
     this.#counters[`refused ${decision.reason}`]++;
-    if (!this.#quota.take(value)) return;
+    if (!quota.take(value)) return;
     const code = reasons.indexOf(decision.reason);
     this.#tell(encodeFrame('refused', { code, detail: decision.detail ?? 0, value, source, door, client }));
   }

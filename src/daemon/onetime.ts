@@ -4,7 +4,7 @@
  * As knockd keeps it: what was knocked is marked with # at the first byte of its line. One byte changes in place, so a
  * crash leaves the file whole. It is read anew each time, because people add to it.
  */
-import { closeSync, constants, fdatasyncSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { formatSequence, parseSequence, type Step, trimBlanks } from '../methods/plain-sequence/format.js';
 import { writeAll } from '../system/durable.js';
 import { errorCode, OperatorError } from '../system/error.js';
@@ -82,10 +82,10 @@ function usableSteps(line: Buffer, refuse: (mistake: string) => void): readonly 
 /** Opens it for reading and marking, as it must be possible later on. */
 function withFile<Value>(path: string, action: (fd: number) => Value): Value {
   try {
-    // Without waiting: a pipe has nobody at its other end.
-    const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    const fd = openSync(path, 'r+');
     try {
-      if (!fstatSync(fd).isFile()) throw refusal(path, 'not a regular file', 'it is read again and again');
+      if (!fstatSync(fd).isFile())
+        throw refusal(path, 'not a regular file', 'used lines are marked in it: name a file');
       return action(fd);
     } finally {
       closeSync(fd);

@@ -111,6 +111,7 @@ test('the profile of section 3 is one, and every key of profiles stands there', 
   const part = section(text, '3');
   const [example] = codeBlocks(part, 'json');
   const profile = parseProfile(example!);
+  assert(profile.method === 'port-sequence');
   assert.deepEqual(JSON.parse(formatProfile(profile)), JSON.parse(example!));
   const classic = { ...profile, identity: { classicPassphrase: 'x' } };
   const { doors, ...keys } = JSON.parse(formatProfile(classic)) as { doors: { ssh: object } };
