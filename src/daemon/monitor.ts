@@ -75,7 +75,7 @@ export class Monitor {
     this.#state = openState(config.stateDirectory);
     this.#errands = new Errands(this.#state.journal, new Runner(log), log);
     this.#guard = needsTable(config) ? new Guard(config, log) : undefined;
-    this.#capture = openCapture(config, log, () => this.#listener.configure(this.#config));
+    this.#capture = openCapture(config, log, () => this.#tellAddresses());
   }
 
   /** Runs until stopped or until a part fails. @returns the exit status @throws OperatorError where it cannot start */
@@ -114,6 +114,11 @@ export class Monitor {
       });
       this.#listener.configure(this.#config);
     });
+  }
+
+  /** They may change before there is a listener, which is told them at its start. */
+  #tellAddresses(): void {
+    (this.#listener as Subprocess | undefined)?.configure(this.#config);
   }
 
   #listenerEnded(how: string): void {

@@ -115,10 +115,11 @@ class PacketReader {
     for (let length = first; length >= 0; ) {
       events.packet(buffer, 0, length);
       count++;
-      if (count === mostInBatch) break;
+      if (count === mostInBatch || this.#closed) break;
       length = this.#next();
     }
     events.batch(count);
+    if (this.#closed) return;
     this.#asking ??= setTimeout(() => this.#askLost(), statisticsMs).unref();
   }
 

@@ -7,8 +7,8 @@ import { readOneTime, spendOneTime } from '../../src/daemon/onetime.js';
 import { formatSequence } from '../../src/methods/plain-sequence/format.js';
 import { temporaryFolder } from './harness/folder.js';
 import { missing } from './harness/isolation.js';
-import { realKnockd, startKnockd } from './harness/realknockd.js';
 import { Namespace } from './harness/namespace.js';
+import { realKnockd, startKnockd } from './harness/realknockd.js';
 
 /**
  * Only lines that are sequences: behind one that is none, knockd marks the wrong one. None is longer than the one before:
