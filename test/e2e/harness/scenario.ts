@@ -109,9 +109,9 @@ function withoutChance(text: string): string {
     .replaceAll(/(?<=(?:tcp|udp): \S+):\d+(?= -> )/g, ':PORT');
 }
 
-/** What portknockd says of a configuration, and knockd does not. */
+/** What portknockd says of its configuration and its interface, and knockd does not. */
 export const ofOurs =
-  /^scan_guard is off|^doors? ".*"|^\/mnt\/\S+:\d+: (?!no more)|^the configuration was not reloaded/;
+  /^scan_guard is off|^doors? ".*"|^the interface |^\/mnt\/\S+:\d+: (?!no more)|^the configuration was not/;
 const ofCommands = /running command|returned non-zero|command timeout|truncated|fork failed/;
 
 /** @returns its lines without their stamps; ⏎ stands for an empty line after one */
