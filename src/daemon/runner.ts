@@ -152,9 +152,9 @@ function fields({ door, client, source }: Errand) {
 
 function start(errand: Errand, account: Account | undefined): ChildProcess {
   const [program = '', ...args] = errand.argv;
-  // A group of its own, so that what it started ends with it.
+  // A group of its own, so that what it started ends with it. The shell's name is what system(3) calls it.
   if (errand.inherits)
-    return spawn(program, args, { detached: true, stdio: ['ignore', 'inherit', 'inherit'] });
+    return spawn(program, args, { argv0: 'sh', detached: true, stdio: ['ignore', 'inherit', 'inherit'] });
   return spawn(program, args, {
     cwd: '/',
     detached: true,
