@@ -53,8 +53,9 @@ export class Runner {
     if (errand.runAs !== undefined && account === undefined)
       return notStarted(`there is no user ${errand.runAs}`);
     this.#running++;
-    const command = printable(errand.inherits ? (errand.argv.at(-1) ?? '') : errand.argv.join(' '));
-    this.#log.debug({ ...fields(errand), phase: 'started', command }, `door ${errand.door}: runs ${command}`);
+    const command = errand.inherits ? (errand.argv.at(-1) ?? '') : errand.argv.join(' ');
+    const text = `door ${errand.door}: runs ${printable(command)}`;
+    this.#log.debug({ ...fields(errand), phase: 'started', command }, text);
     try {
       return await this.#wait(errand, start(errand, account));
     } catch (error) {

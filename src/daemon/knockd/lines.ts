@@ -70,10 +70,18 @@ function knockdText(
   if (event === 'knock' && (outcome === 'ran' || outcome === 'extended')) return `${place}: OPEN SESAME`;
   if (event === 'knock' && outcome === 'timed-out') return `${place}: sequence timeout (stage ${detail})\n`;
   if (event === 'closing') return `${place}: command timeout`;
-  if (event === 'command' && phase === 'started') return `${title}: running command: ${command}\n`;
+  if (event === 'command' && phase === 'started') return cut(`${title}: running command: ${command}\n`);
   if (event === 'command' && phase === 'failed' && status !== undefined)
     return `${title}: command returned non-zero status code (${status})`;
   if (event === 'command' && phase === 'too-long') return msg;
   if (event === 'no-sequence') return `${noSequences(title)}\n`;
   return undefined;
+}
+
+/** knockd makes its lines in a buffer of 1024 bytes, the last of which is 0. */
+const longestLine = 1023;
+
+function cut(line: string): string {
+  const bytes = Buffer.from(line);
+  return bytes.length > longestLine ? bytes.toString('utf8', 0, longestLine) : line;
 }
