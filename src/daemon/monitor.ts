@@ -22,7 +22,7 @@ import { type Status, statusOf } from './status.js';
 import { listenerFailed, Subprocess } from './subprocess.js';
 import { Teller } from './told.js';
 import { Traffic } from './traffic.js';
-import { useSequence, withSequence } from './turn.js';
+import { noSequences, useSequence, withSequence } from './turn.js';
 import { damagedLedger, describeAction, highFloor, summary } from './wording.js';
 
 /** What one who takes another daemon's place does otherwise. */
@@ -177,6 +177,9 @@ export class Monitor {
     this.#listener.configure(this.#config);
     if (failure === undefined) await this.#openDoor(door, source, anyone, at);
     else this.#notOpened(door, source, anyone, at, failure);
+    if (next.steps.length === 0) {
+      this.#log.error({ event: 'no-sequence', door: door.name }, noSequences(door.name));
+    }
     // The table listens at the ports of the sequence that is next.
     await this.#guard?.adopt(this.#config);
   }
