@@ -26,7 +26,7 @@ export const usualDoor = {
 };
 
 /** One port, knocked from an address of its own: when it has opened, all that came before has been dealt with. */
-const fenceDoor = { name: 'fence', sequence: ['9/tcp'], run: ['/bin/true'] };
+const fenceDoor = { name: 'fence', sequence: ['9/tcp'], scan_guard: false, run: ['/bin/true'] };
 const fenceSource = '10.77.1.250';
 
 /** From the interface of the client's link. */
@@ -39,6 +39,8 @@ export class Sequenced {
   readonly server: Host;
   readonly client: Host;
   readonly daemon: Daemon;
+  /** So that no segment is another one again. */
+  #sent = 0;
 
   private constructor(server: Host, client: Host, daemon: Daemon) {
     this.server = server;
@@ -96,6 +98,7 @@ export class Sequenced {
     const segments = wanted.map(port => ({
       source,
       destination: near.ipv4,
+      sequence: ++this.#sent,
       ...(typeof port === 'number' ? { flags: 'syn', port } : port),
     }));
     await this.client.namespace.exec(process.execPath, [segmentsPath, JSON.stringify(segments)]);
