@@ -28,11 +28,9 @@ export class CommandPipe {
 
   /** Whether a command was started for a source since this was made; waits so long for word of any. */
   hasTold(source: string, waitMs = 0): boolean {
-    while (!this.#told.has(source)) {
-      if (!isReadable(this.#fd, waitMs)) return false;
+    if (!this.#told.has(source) && isReadable(this.#fd, waitMs))
       this.#take(this.#room.toString('latin1', 0, readSync(this.#fd, this.#room)));
-    }
-    return true;
+    return this.#told.has(source);
   }
 
   /** When a command was started for a source; undefined where it was not until then. @param deadline of `performance` */

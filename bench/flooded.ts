@@ -22,7 +22,7 @@ const rows: readonly Row[] = [
 ];
 
 /** The flood alone, so that every table, queue and buffer is as full as it gets. */
-const leadMs = 4000;
+export const fullAfterMs = 4000;
 const everyMs = 30;
 /** Until what waited in buffers has been read. */
 const settleMs = 1000;
@@ -39,18 +39,27 @@ export async function measureFlooded(contenders: readonly Contender[], knocks: n
   for (const row of rows) {
     const found = new Map<ContenderName, Flooded>();
     for (const contender of contenders) {
-      found.set(contender.name, await knockUnder(contender, contender.garbage, row.perSecond, knocks));
+      const strangers = { garbage: contender.garbage, perSecond: row.perSecond, leadMs: fullAfterMs };
+      found.set(contender.name, await knockUnder(contender, strangers, knocks));
     }
     figures.push(...figuresOf(row, found, knocks));
   }
   return figures;
 }
 
-/** The contender runs already. @param perSecond undefined: as many as the machine sends */
+/** What strangers send meanwhile. */
+export interface Strangers {
+  readonly garbage: Garbage;
+  /** Undefined: as many as the machine sends. */
+  readonly perSecond: number | undefined;
+  /** The flood alone before the first knock. */
+  readonly leadMs: number;
+}
+
+/** The contender runs already. */
 export async function knockUnder(
   contender: Contender,
-  garbage: Garbage,
-  perSecond: number | undefined,
+  { garbage, perSecond, leadMs }: Strangers,
   knocks: number,
 ): Promise<Flooded> {
   const lostBefore = (await contender.lost()) ?? 0;

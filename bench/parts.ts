@@ -14,7 +14,7 @@ import { measureMemory } from './memory.js';
 import { Portknock } from './portknock.js';
 import { withScope } from './scope.js';
 import { createSequenced } from './sequenced.js';
-import { measureSequenceMemory, measureSequences } from './sequences.js';
+import { measureSequenceMemory, measureSequences, measureSpoofed } from './sequences.js';
 import { measureStarts } from './start.js';
 import { measureSuccess } from './success.js';
 import type { Figure } from './table.js';
@@ -116,6 +116,7 @@ function measureAllSequences(counts: Counts): Promise<Figure[]> {
     const contenders = await createSequenced(scope);
     return [
       ...(await whileRunning(contenders, () => measureSequences(contenders, counts))),
+      ...(await measureSpoofed(contenders, counts.floodedTries)),
       ...(await measureSequenceMemory(contenders, counts.sources)),
     ];
   });

@@ -4,34 +4,37 @@
  * sequence in everybody's name.
  */
 import type { Contender, ContenderName, Garbage } from './contender.js';
-import { type Flooded, knockUnder } from './flooded.js';
+import { type Flooded, fullAfterMs, knockUnder, type Strangers } from './flooded.js';
 import { beside, measureCosts, nothingMicroseconds, perSecond } from './garbage.js';
+import { knockAt } from './knocking.js';
 import { timeKnocks, valueFrom } from './latency.js';
 import { floodOne, type Flooded as Grown, growthGoal, growthMib } from './memory.js';
+import { pinDaemon } from './processors.js';
 import { firstKnocks } from './sequenced.js';
 import { atLeast, atMost, type Figure, figureOf, median, type Unit } from './table.js';
 
 /** First knocks a second, each of another source. */
 const rates = [20_000, 50_000] as const;
+/** When in the flood is knocked: knockd gets slower as long as its list grows. */
+const moments = [
+  { name: 'from its begin', leadMs: 0, mostTries: 50 },
+  { name: `after ${fullAfterMs / 1000} s`, leadMs: fullAfterMs, mostTries: Number.POSITIVE_INFINITY },
+] as const;
 /** The share that is to open under them, in %. */
 const wanted = 99;
 
 export interface SequenceCounts {
   readonly knocks: number;
-  readonly floodedTries: number;
   readonly garbageRounds: number;
 }
 
 /** The contenders run already. */
 export async function measureSequences(
   contenders: readonly Contender[],
-  { knocks, floodedTries, garbageRounds }: SequenceCounts,
+  { knocks, garbageRounds }: SequenceCounts,
 ): Promise<Figure[]> {
-  return [
-    ...(await measureTimes(contenders, knocks)),
-    ...(await measureGarbageCosts(contenders, garbageRounds)),
-    ...(await measureSpoofed(contenders, floodedTries)),
-  ];
+  const times = await measureTimes(contenders, knocks);
+  return [...times, ...(await measureGarbageCosts(contenders, garbageRounds))];
 }
 
 async function measureTimes(contenders: readonly Contender[], knocks: number): Promise<Figure[]> {
@@ -64,27 +67,42 @@ async function measureGarbageCosts(contenders: readonly Contender[], rounds: num
   ];
 }
 
-async function measureSpoofed(contenders: readonly Contender[], knocks: number): Promise<Figure[]> {
+/** The daemons do not run before or after: each begins every row with nothing left of the flood before. */
+export async function measureSpoofed(contenders: readonly Contender[], tries: number): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const rate of rates) {
-    const found = new Map<ContenderName, Flooded>();
-    for (const contender of contenders)
-      found.set(contender.name, await knockUnder(contender, firstKnocks, rate, knocks));
-    figures.push(...spoofedFigures(rate, knocks, found));
+    for (const moment of moments) {
+      const knocks = Math.min(tries, moment.mostTries);
+      const strangers = { garbage: firstKnocks, perSecond: rate, leadMs: moment.leadMs };
+      const found = new Map<ContenderName, Flooded>();
+      for (const contender of contenders)
+        found.set(contender.name, await knockAnew(contender, strangers, knocks));
+      const name = `${rate.toLocaleString('en')}/s, ${moment.name}: opened of ${knocks}`;
+      figures.push(...spoofedFigures(name, found));
+    }
   }
   return figures;
 }
 
-/** What is measured, in three lines. */
-export function spoofedFigures(
-  rate: number,
-  knocks: number,
-  found: ReadonlyMap<ContenderName, Flooded>,
-): Figure[] {
-  const group = `sequences that open while strangers send its first knock from random sources, one try each, ${knocks} of each contender`;
+async function knockAnew(contender: Contender, strangers: Strangers, knocks: number): Promise<Flooded> {
+  await contender.start();
+  try {
+    pinDaemon(await contender.processes());
+    // With all that a knock needs loaded.
+    await knockAt(contender);
+    return await knockUnder(contender, strangers, knocks);
+  } finally {
+    await contender.stop();
+  }
+}
+
+/** What was found, in three lines. */
+export function spoofedFigures(name: string, found: ReadonlyMap<ContenderName, Flooded>): Figure[] {
+  const group =
+    'sequences of three that open while strangers send the first SYN from random sources, one try each';
   const row = (name: string, unit: Unit, read: (flooded: Flooded) => number | undefined) =>
     figureOf({ group, name, unit }, found, read);
-  const opened = row(`${rate.toLocaleString('en')}/s: sequences that open`, '%', each => each.opened);
+  const opened = row(name, '%', each => each.opened);
   return [
     { ...opened, goal: atLeast(`≥ ${wanted} %`, wanted, opened.values.portknock?.value) },
     row('  packets really sent', '/s', each => each.perSecond),
