@@ -17,8 +17,8 @@ import { atLeast, atMost, type Figure, figureOf, median, type Unit } from './tab
 const rates = [20_000, 50_000] as const;
 /** When in the flood is knocked: knockd gets slower as long as its list grows. */
 const moments = [
-  { name: 'from its begin', leadMs: 0, mostTries: 50 },
-  { name: `after ${fullAfterMs / 1000} s`, leadMs: fullAfterMs, mostTries: Number.POSITIVE_INFINITY },
+  { name: 'from its begin', leadMs: 0, tries: 50 },
+  { name: `after ${fullAfterMs / 1000} s`, leadMs: fullAfterMs, tries: undefined },
 ] as const;
 /** The share that is to open under them, in %. */
 const wanted = 99;
@@ -72,7 +72,7 @@ export async function measureSpoofed(contenders: readonly Contender[], tries: nu
   const figures: Figure[] = [];
   for (const rate of rates) {
     for (const moment of moments) {
-      const knocks = Math.min(tries, moment.mostTries);
+      const knocks = moment.tries ?? tries;
       const strangers = { garbage: firstKnocks, perSecond: rate, leadMs: moment.leadMs };
       const found = new Map<ContenderName, Flooded>();
       for (const contender of contenders)
