@@ -73,8 +73,8 @@ export class Scene {
     return readPackets(this.#capture).map(({ arrival }) => arrival.port);
   }
 
-  /** What has arrived since it was asked last, up to a packet that only this sends. */
-  async arrived(): Promise<{ readonly arrivals: Arrival[]; readonly sourcePorts: number[] }> {
+  /** What has arrived since it was asked last, up to a packet that only this sends; with the ports of both ends. */
+  async arrived(): Promise<{ readonly arrivals: Arrival[]; readonly pairs: string[] }> {
     await this.client.tap(this.near('ipv4'), [lastPort]);
     return eventually('the last packet arrives', () => {
       const all = readPackets(this.#capture).slice(this.#seen);
@@ -84,7 +84,7 @@ export class Scene {
       const packets = all.slice(0, end);
       return {
         arrivals: packets.map(({ arrival }) => arrival),
-        sourcePorts: packets.map(({ sourcePort }) => sourcePort),
+        pairs: packets.map(({ arrival, sourcePort }) => `${arrival.protocol} ${sourcePort} ${arrival.port}`),
       };
     });
   }
