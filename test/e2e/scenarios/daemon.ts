@@ -1,7 +1,7 @@
 /** The daemon as a process: signals, files, options, what it prints. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { first, sixth } from '../harness/knockd.js';
+import { first, type Step, sixth } from '../harness/knockd.js';
 import { ofOurs, type Scenario } from '../harness/scenario.js';
 import { endBackground, ends, knock, logged, note, pause, ran, reload, signal } from '../harness/steps.js';
 
@@ -291,15 +291,25 @@ SEQUENCE=7000 ,\t8000:UDP,9000 # no comment
   {
     name: 'a configuration that is not there',
     configuration: '',
-    options: ['-i', 'eth0'],
-    steps: [
-      note(async trial => {
-        await trial.daemon?.kill();
-        const again = trial.start(['-i', 'eth0', '-c', '/mnt/absent.conf']);
-        return `${(await again.end()).status}`;
-      }),
-    ],
+    steps: [statusOf(['-i', 'eth0', '-c', '/mnt/absent.conf'])],
     ran: [],
+  },
+  {
+    name: '-V and -h print and end',
+    configuration: '',
+    steps: [statusOf(['-V']), statusOf(['--version']), statusOf(['-h']), statusOf(['--help'])],
+    ran: [],
+  },
+  {
+    name: 'an option that is none',
+    configuration: '',
+    steps: [statusOf(['-i', 'eth0', '--nonsense']), statusOf(['-x'])],
+    ran: [],
+    differs: {
+      why: 'what is refused is no success',
+      knockd: { notes: ['0', '0'] },
+      ours: { notes: ['2', '2'] },
+    },
   },
   {
     name: 'an interface that is not there',
@@ -325,4 +335,14 @@ function syslogged(text: string): string {
   return text
     .replaceAll(/^(<\d+>)\w{3} [ \d]\d \d\d:\d\d:\d\d /gm, '$1')
     .replaceAll(/^<\d+>knockd: (.*)\n/gm, (line, message) => (ofOurs.test(message) ? '' : line));
+}
+
+/** How one more of it ends. */
+function statusOf(options: readonly string[]): Step {
+  return note(async trial => {
+    const { daemon } = trial;
+    const { status } = await trial.start(options).end();
+    trial.daemon = daemon;
+    return `${status}`;
+  });
 }
