@@ -57,7 +57,7 @@ async function fails(program: Program, message: RegExp): Promise<void> {
   assert.equal(program.stdout, '');
 }
 
-describe('with --knockd-conf', { skip }, () => {
+describe('with --knockd-conf', { skip, concurrency: 4 }, () => {
   test('check says what the file comes to, or what knockd would not take', async t => {
     const { file, folder, command } = await place(t);
     const check = await succeeds(command('check'));

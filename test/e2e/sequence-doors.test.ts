@@ -21,7 +21,7 @@ async function begin(scope: Scope) {
   return { s, clients, other, isOpenForOther };
 }
 
-describe('a door with a command and a sequence', { skip }, () => {
+describe('a door with a command and a sequence', { skip, concurrency: 4 }, () => {
   test('opens by both, and without the sequence only what that has opened is closed', async t => {
     const { s, clients, other, isOpenForOther } = await begin(t);
     await succeeds(s.daemon.knock(other));
@@ -54,7 +54,7 @@ describe('a door with a command and a sequence', { skip }, () => {
   });
 });
 
-describe('a door with a sequence alone', { skip }, () => {
+describe('a door with a sequence alone', { skip, concurrency: 4 }, () => {
   test('is no client’s to ask for', async t => {
     const s = await Sequenced.start(t);
     s.configure({ clients: [{ name: 'laptop', id: 7, doors: ['ssh'] }] }, usualDoor);

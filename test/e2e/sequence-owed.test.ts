@@ -23,7 +23,7 @@ const ends = {
 /** A second after it, all that could run twice would have. */
 const againMs = 1200;
 
-describe('a native door with close_run', { skip }, () => {
+describe('a native door with close_run', { skip, concurrency: 4 }, () => {
   for (const [who, end] of Object.entries(ends)) {
     test(`is closed once after kill -9 of ${who}`, async t => {
       const { s, said } = await begin(t, '1s');
@@ -100,7 +100,7 @@ async function startKnockd(scope: Scope, conf: string) {
   return trial;
 }
 
-describe('a knockd.conf with stop_command', { skip }, () => {
+describe('a knockd.conf with stop_command', { skip, concurrency: 4 }, () => {
   for (const [who, end] of Object.entries(ends)) {
     test(`is closed once after kill -9 of ${who}`, async t => {
       const trial = await startKnockd(t, configuration(1));

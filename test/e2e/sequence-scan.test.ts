@@ -8,7 +8,7 @@ const skip = missing('/usr/bin/knock');
 const upwards = (first: number) => [`${first}/tcp`, `${first + 1}/tcp`, `${first + 2}/tcp`];
 
 for (const [place, capture] of Object.entries({ nflog: { from: 'nflog' }, 'an interface': fromInterface })) {
-  describe(`the scan guard, heard from ${place}`, { skip }, () => {
+  describe(`the scan guard, heard from ${place}`, { skip, concurrency: 4 }, () => {
     test('keeps a scan of all ports from opening; without it the scan opens', async t => {
       const guarded = { name: 'guarded', sequence: upwards(7005), services: ['tcp/22'] };
       const bare = { name: 'bare', sequence: upwards(7105), scan_guard: false, services: ['tcp/80'] };
