@@ -60,7 +60,7 @@ for (const [place, capture] of [
   ['nflog', { from: 'nflog' }],
   ['an interface', fromInterface],
 ] as const) {
-  describe(`a one-time sequence heard from ${place}`, { skip }, () => {
+  describe(`a one-time sequence heard from ${place}`, { skip, concurrency: 4 }, () => {
     test('opens once, is marked byte for byte, and the next one has its turn at once', async t => {
       const { s, file } = await begin(t, capture);
       for (const [at, ports] of lines.entries()) {
@@ -84,7 +84,7 @@ for (const [place, capture] of [
   });
 }
 
-describe('a file of one-time sequences', { skip }, () => {
+describe('a file of one-time sequences', { skip, concurrency: 4 }, () => {
   test('that runs out disables its door, until there is another line, and nothing else', async t => {
     const { s, file } = await begin(t, { from: 'nflog' }, '7011,7012,7013\n');
     await s.knock([7011, 7012, 7013]);

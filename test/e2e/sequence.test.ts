@@ -17,7 +17,7 @@ const webPorts = [7100, 7300, 7200];
 const skip = missing('/usr/bin/knock');
 
 for (const [place, capture] of Object.entries(captures)) {
-  describe(`a sequence heard from ${place}`, { skip }, () => {
+  describe(`a sequence heard from ${place}`, { skip, concurrency: 4 }, () => {
     test('opens for who knocked it, over either family, and closes on time', async t => {
       const s = await Sequenced.start(t, { capture }, { ...usualDoor, open_for: '1s' });
       await s.shuts();
@@ -106,7 +106,7 @@ for (const [place, capture] of Object.entries(captures)) {
   });
 }
 
-describe('where a sequence is heard', { skip }, () => {
+describe('where a sequence is heard', { skip, concurrency: 4 }, () => {
   test('an interface that went down, or is another one of its name, is heard again', async t => {
     const s = await Sequenced.start(t, { capture: fromInterface });
     const { namespace } = s.server;

@@ -7,6 +7,8 @@ import { Daemon, type DaemonSettings, type NamedSettings, type Settings } from '
 import { eventually } from './eventually.js';
 import type { Family, Host } from './host.js';
 import { project } from './isolation.js';
+import { running } from './namespace.js';
+import type { Network } from './network.js';
 import type { Program, Scope } from './program.js';
 import type { Segment } from './segments.js';
 import { greeting, plain } from './service.js';
@@ -36,14 +38,16 @@ const knockPath = '/usr/bin/knock';
 const segmentsPath = `${project}/dist/test/e2e/harness/segments.js`;
 
 export class Sequenced {
+  readonly network: Network;
   readonly server: Host;
   readonly client: Host;
   readonly daemon: Daemon;
   /** So that no segment is another one again. */
   #sent = 0;
 
-  private constructor(server: Host, client: Host, daemon: Daemon) {
-    this.server = server;
+  private constructor(network: Network, client: Host, daemon: Daemon) {
+    this.network = network;
+    this.server = network.server;
     this.client = client;
     this.daemon = daemon;
   }
@@ -54,9 +58,10 @@ export class Sequenced {
     settings: Omit<DaemonSettings, 'doors'> = {},
     ...doors: readonly NamedSettings[]
   ): Promise<Sequenced> {
-    const { server, client } = await plain(scope);
+    const { network, server, client } = await plain(scope);
+    await running(server.namespace, nearInterface);
     const daemon = new Daemon(scope, server);
-    const sequenced = new Sequenced(server, client, daemon);
+    const sequenced = new Sequenced(network, client, daemon);
     sequenced.configure(settings, ...doors);
     await daemon.run();
     return sequenced;
