@@ -6,7 +6,8 @@
  * can undo is the last one, so a closing command runs at least once.
  */
 import { formatAddress } from '../net/address.js';
-import { readyCommand } from './command.js';
+import { errorCode } from '../system/error.js';
+import { readyCommand, type Values } from './command.js';
 import type { CommandDoor } from './config.js';
 import { type Debt, debtKey, type Journal } from './journal.js';
 import { type Log, messageOf } from './log.js';
@@ -54,10 +55,9 @@ export class Errands {
   open(door: CommandDoor, source: Uint8Array, client: string): 'ran' | 'extended' {
     const values = { source: formatAddress(source), client, door: door.name };
     const { runAs, timeLimitMs, openForMs } = door;
-    const run = readyCommand(door.run, source, values);
-    const closeRun = run && readyCommand(door.closeRun, source, values);
-    const errand = run && { ...values, ...run, runAs, timeLimitMs };
-    if (errand === undefined) return 'ran';
+    const { run, closeRun } = this.#ready(door, source, values);
+    if (run === undefined) return 'ran';
+    const errand = { ...values, ...run, runAs, timeLimitMs };
     if (closeRun === undefined) {
       this.#start(errand);
       return 'ran';
@@ -69,23 +69,36 @@ export class Errands {
     return isOpen ? 'extended' : 'ran';
   }
 
+  /** Nothing is run where one of the two is too long to be run; the log says so. */
+  #ready(door: CommandDoor, source: Uint8Array, values: Values) {
+    try {
+      const run = readyCommand(door.run, source, values, 'start');
+      return { run, closeRun: run && readyCommand(door.closeRun, source, values, 'stop') };
+    } catch (error) {
+      if (errorCode(error) !== 'long-command') throw error;
+      this.#log.error({ event: 'command', phase: 'too-long', ...values }, messageOf(error));
+      return { run: undefined, closeRun: undefined };
+    }
+  }
+
   /** Closes an open command door before its time. @returns whether it was open */
   async close(door: string, source: Uint8Array): Promise<boolean> {
-    const debt = this.#journal.find(debtKey({ door, source: formatAddress(source) }));
-    if (debt === undefined) return false;
-    await this.#settle(debt, 0);
+    const key = debtKey({ door, source: formatAddress(source) });
+    if (this.#journal.find(key) === undefined) return false;
+    await this.#closeNow(key, () => true);
     return true;
   }
 
   /** Closes what the clients who opened it may no longer use. */
   closeForbidden(isAllowed: (client: string, door: string) => boolean): void {
-    const forbidden = this.#journal.owed.filter(({ client, door }) => !isAllowed(client, door));
-    for (const debt of forbidden) void this.#settle(debt, 0);
+    const isForbidden = ({ client, door }: Debt) => !isAllowed(client, door);
+    const forbidden = this.#journal.owed.filter(isForbidden);
+    for (const debt of forbidden) void this.#closeNow(debtKey(debt), isForbidden);
   }
 
   /** Runs every closing command that is owed: nobody will be there when its time comes. */
   async closeAll(): Promise<void> {
-    await Promise.all(this.#journal.owed.map(debt => this.#settle(debt, 0)));
+    await Promise.all(this.#journal.owed.map(debt => this.#closeNow(debtKey(debt), () => true)));
     for (const timer of this.#timers.values()) clearTimeout(timer);
   }
 
@@ -138,10 +151,30 @@ export class Errands {
     const key = debtKey(debt);
     clearTimeout(this.#timers.get(key));
     this.#timers.delete(key);
-    await this.#starting.get(key);
-    await this.#afterClosing(key);
+    await this.#untilIdle(key);
     // Somebody else has closed it meanwhile, or a knock has opened it again.
-    if (this.#journal.find(key) !== debt) return;
+    if (this.#journal.find(key) === debt) await this.#closeInTurn(debt, tries);
+  }
+
+  /** Closes before its time, also what was prolonged while its command ran. */
+  async #closeNow(key: string, isWanted: (debt: Debt) => boolean): Promise<void> {
+    await this.#untilIdle(key);
+    const debt = this.#journal.find(key);
+    if (debt === undefined || !isWanted(debt)) return;
+    clearTimeout(this.#timers.get(key));
+    this.#timers.delete(key);
+    await this.#closeInTurn(debt, 0);
+  }
+
+  async #untilIdle(key: string): Promise<void> {
+    while (this.#starting.has(key) || this.#closing.has(key)) {
+      await this.#starting.get(key);
+      await this.#afterClosing(key);
+    }
+  }
+
+  async #closeInTurn(debt: Debt, tries: number): Promise<void> {
+    const key = debtKey(debt);
     const closing = this.#runClosing(debt, tries);
     this.#closing.set(key, closing);
     await closing;

@@ -54,6 +54,8 @@ export class Guard {
   #config: Config;
   #keeping = false;
   #loading = false;
+  /** Settles when no load or removal is under way: the one that was asked for last has to be the last. */
+  #changing: Promise<void> = Promise.resolve();
   #loaded: string | undefined;
   #settling: NodeJS.Timeout | undefined;
   #expiry: NodeJS.Timeout | undefined;
@@ -103,7 +105,17 @@ export class Guard {
   }
 
   /** Puts a configuration's table in the place of the one before; openings stay. @throws OperatorError, and all stays */
-  async load(config: Config): Promise<void> {
+  load(config: Config): Promise<void> {
+    return this.#inTurn(() => this.#load(config));
+  }
+
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const changed = this.#changing.then(change);
+    this.#changing = changed.catch(() => {});
+    return changed;
+  }
+
+  async #load(config: Config): Promise<void> {
     this.#loading = true;
     try {
       await installTable(config);
@@ -123,10 +135,12 @@ export class Guard {
   }
 
   /** Takes the table away and leaves it away, until the next `load`. @throws OperatorError */
-  async remove(): Promise<void> {
-    this.#keeping = false;
-    this.#known.clear();
-    await removeTable();
+  remove(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#keeping = false;
+      this.#known.clear();
+      await removeTable();
+    });
   }
 
   /**
@@ -262,7 +276,7 @@ export class Guard {
   #restore(): Promise<void> {
     this.#restoring ??= (async () => {
       try {
-        await this.load(this.#config);
+        await this.#inTurn(() => this.#load(this.#config));
         for (const [key, opening] of this.#known) {
           if (opening.singleUse) this.#known.delete(key);
           else this.#put(opening);
@@ -273,6 +287,15 @@ export class Guard {
     })();
     return this.#restoring;
   }
+}
+
+/** @throws OperatorError where there is none */
+export function requireGuard(guard: Guard | undefined): Guard {
+  if (guard !== undefined) return guard;
+  throw new OperatorError(
+    'no-guard',
+    'this daemon keeps no table: no door of its configuration opens a service',
+  );
 }
 
 function keyOf({ source, protocol, port, singleUse }: Endpoint & { readonly singleUse: boolean }): string {

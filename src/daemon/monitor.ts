@@ -6,13 +6,13 @@
  */
 import type { Server } from 'node:net';
 import { formatAddress, isUnicast, parseAddress } from '../net/address.js';
-import { describe, OperatorError, OperatorErrors } from '../system/error.js';
+import { OperatorError } from '../system/error.js';
 import { type CaptureSource, openCapture } from './capture.js';
 import { anyone, type Config, type Door, Permissions, type SequenceSettings } from './config.js';
 import { type ControlRequest, controlPath, serveControl } from './control.js';
 import { Errands } from './errands.js';
 import type { Frame } from './frames.js';
-import { byHand, Guard } from './guard.js';
+import { byHand, Guard, requireGuard } from './guard.js';
 import { type Log, messageOf } from './log.js';
 import { notify, reloadingState, watchdogMs } from './notify.js';
 import { needsTable, requireSamePlace } from './restart.js';
@@ -22,8 +22,8 @@ import { type Status, statusOf } from './status.js';
 import { listenerFailed, Subprocess } from './subprocess.js';
 import { Teller } from './told.js';
 import { Traffic } from './traffic.js';
-import { useSequence, withSequence } from './turn.js';
-import { damagedLedger, describeAction, highFloor, summary } from './wording.js';
+import { noSequences, useSequence, withSequence } from './turn.js';
+import { damagedLedger, describeAction, highFloor, summary, whoOpens } from './wording.js';
 
 /** What one who takes another daemon's place does otherwise. */
 export interface Manners {
@@ -48,6 +48,8 @@ export class Monitor {
   #listener!: Subprocess;
   /** Settles when every knock heard so far has been dealt with. */
   #opening: Promise<void> = Promise.resolve();
+  /** Settles when the configuration is in force that was read last. */
+  #reloading: Promise<void> = Promise.resolve();
   readonly #traffic: Traffic;
   #control: Server | undefined;
   #watchdog: NodeJS.Timeout | undefined;
@@ -157,6 +159,8 @@ export class Monitor {
 
   async #open({ source, door: doorName, client: name, value: at }: Frame): Promise<void> {
     const client = name === '' ? anyone : name;
+    // What is being taken over was read before this sequence was used, and would offer it again.
+    if (client === anyone) await this.#reloading;
     const door = this.#permissions.find(client, doorName);
     if (typeof door === 'string') {
       const told = { at, address: source, door: doorName, client, outcome: door };
@@ -173,12 +177,24 @@ export class Monitor {
     const { next, failure } = useSequence(door.name, sequence, this.#log);
     this.#config = withSequence(this.#config, door.name, next);
     this.#permissions = new Permissions(this.#config);
-    this.#capture.adopt(this.#config);
     this.#listener.configure(this.#config);
     if (failure === undefined) await this.#openDoor(door, source, anyone, at);
     else this.#notOpened(door, source, anyone, at, failure);
-    // The table listens at the ports of the sequence that is next.
-    await this.#guard?.adopt(this.#config);
+    if (next.steps.length === 0) {
+      this.#log.error({ event: 'no-sequence', door: door.name }, noSequences(door.name));
+    }
+    await this.#hearNext(door.name);
+  }
+
+  /** Listens at the ports of the one-time sequence that is next. */
+  async #hearNext(door: string): Promise<void> {
+    try {
+      this.#capture.adopt(this.#config);
+      await this.#guard?.adopt(this.#config);
+    } catch (error) {
+      const text = `door ${door}: its next one-time sequence may not be heard: ${messageOf(error)}`;
+      this.#log.error({ event: 'one-time', door }, text);
+    }
   }
 
   /** Opens first and speaks of it afterwards. @returns whether it is open now; the log says why not */
@@ -189,7 +205,7 @@ export class Monitor {
       if (door.kind === 'command') {
         outcome = this.#errands.open(door, source, client);
       } else {
-        const opening = this.#tableKeeper().open(door, source, client);
+        const opening = requireGuard(this.#guard).open(door, source, client);
         if (opening !== undefined) await opening;
       }
       const text = `${outcome} ${whoOpens(door, client, source)}: ${describeAction(door)}`;
@@ -206,19 +222,11 @@ export class Monitor {
     this.#teller.knock({ at, address, door: door.name, client, outcome: 'failed' }, 'error', text);
   }
 
-  #tableKeeper(): Guard {
-    if (this.#guard !== undefined) return this.#guard;
-    throw new OperatorError(
-      'no-guard',
-      'this daemon keeps no table: no door of its configuration opens a service',
-    );
-  }
-
   async #answer(request: ControlRequest): Promise<unknown> {
     if (request.ask === 'status') return this.#status();
     if (request.ask === 'reload') return this.reload();
-    if (request.ask === 'install') return this.#tableKeeper().load(this.#config);
-    if (request.ask === 'remove') return this.#tableKeeper().remove();
+    if (request.ask === 'install') return requireGuard(this.#guard).load(this.#config);
+    if (request.ask === 'remove') return requireGuard(this.#guard).remove();
     const door = this.#config.doors.find(({ name }) => name === request.door);
     const source = parseAddress(request.address);
     if (door === undefined) throw new OperatorError('no-door', `there is no door "${request.door}"`);
@@ -254,7 +262,13 @@ export class Monitor {
   }
 
   /** Reads the configuration again. A broken one is reported and the one before stays. @throws OperatorError(s) */
-  async reload(): Promise<void> {
+  reload(): Promise<void> {
+    const reloaded = this.#reloading.then(() => this.#reloadNow());
+    this.#reloading = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  async #reloadNow(): Promise<void> {
     notify(reloadingState());
     this.#log.debug({ event: 'reloading', file: this.#config.file }, `reads ${this.#config.file} again`);
     try {
@@ -267,15 +281,7 @@ export class Monitor {
       for (const warning of config.warnings) this.#log.warn({ event: 'configuration' }, warning);
       this.#log.info({ event: 'reloaded' }, `reloaded: ${summary(config)}`);
     } catch (error) {
-      const errors = error instanceof OperatorErrors ? error.errors : [error];
-      for (const each of errors) {
-        const text = each instanceof OperatorError ? describe(each) : messageOf(each);
-        this.#log.error({ event: 'not-reloaded' }, text);
-      }
-      this.#log.error(
-        { event: 'not-reloaded' },
-        'the configuration was not reloaded; the one before stays in force',
-      );
+      this.#teller.notReloaded(error);
       throw error;
     } finally {
       notify('READY=1');
@@ -337,9 +343,4 @@ export class Monitor {
 async function bothSettle(first: Promise<void>, second: Promise<void>): Promise<void> {
   await first;
   await second;
-}
-
-function whoOpens(door: Door, client: string, source: Uint8Array): string {
-  const who = client === byHand ? '(by hand)' : client === anyone ? 'a sequence' : client;
-  return `${door.name} for ${who} from ${formatAddress(source)}`;
 }

@@ -16,7 +16,6 @@ export function useSequence(door: string, sequence: SequenceSettings, log: Log):
   const warn = (text: string) => log.warn({ event: 'one-time', door }, text);
   try {
     const steps = spendOneTime(sequence.oneTimeFile!, sequence.steps, warn) ?? [];
-    if (steps.length === 0) log.error({ event: 'no-sequence', door }, noSequences(door));
     return { next: { ...sequence, steps, turn }, failure: undefined };
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
@@ -32,7 +31,13 @@ export function noSequences(door: string): string {
   return `no more sequences left in the one time sequences file for door ${door} --> disabling the door`;
 }
 
-/** The configuration with another sequence for one door. */
-export function withSequence(config: Config, name: string, sequence: SequenceSettings): Config {
-  return { ...config, doors: config.doors.map(door => (door.name === name ? { ...door, sequence } : door)) };
+/** The configuration with the next sequence for one door, if that door still has this file. */
+export function withSequence(config: Config, name: string, next: SequenceSettings): Config {
+  const { steps, turn, oneTimeFile } = next;
+  const doors = config.doors.map(door => {
+    const { sequence } = door;
+    if (door.name !== name || sequence === undefined || sequence.oneTimeFile !== oneTimeFile) return door;
+    return { ...door, sequence: { ...sequence, steps, turn } };
+  });
+  return { ...config, doors };
 }

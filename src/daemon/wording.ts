@@ -1,7 +1,9 @@
 /** What the monitor says in its log, where it takes more than a word. */
+import { formatAddress } from '../net/address.js';
 import { formatDuration, roughly } from '../system/duration.js';
 import { mainCommand } from './command.js';
-import type { Config, Door } from './config.js';
+import { anyone, type Config, type Door } from './config.js';
+import { byHand } from './guard.js';
 import { formatService } from './schema.js';
 
 /** One line of what a configuration comes to. */
@@ -29,6 +31,12 @@ export function describeAction(door: Door): string {
   const command = mainCommand(door.run);
   const text = command === undefined ? 'no command' : 'argv' in command ? command.argv[0] : command.shell;
   return `${text}${door.closeRun === undefined ? '' : span}`;
+}
+
+/** Which door, and who asked for it. */
+export function whoOpens(door: Door, client: string, source: Uint8Array): string {
+  const who = client === byHand ? '(by hand)' : client === anyone ? 'a sequence' : client;
+  return `${door.name} for ${who} from ${formatAddress(source)}`;
 }
 
 /** For so many clients no entry of the ledger is sound. */

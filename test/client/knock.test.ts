@@ -78,6 +78,35 @@ for (const [change, message] of mistakes) {
   });
 }
 
+const plainMistakes: readonly [request: object, message: RegExp][] = [
+  [{}, /^TypeError: expected "sequence" or "oneTimeSequences", one of the two$/],
+  [{ sequence: ['9/tcp'], oneTimeSequences: 'file' }, /^TypeError: expected .* one of the two$/],
+  [{ sequence: '9/tcp' }, /^TypeError: "sequence" expected a list/],
+  [{ sequence: [] }, /^RangeError: "sequence" expected 1 to 256 ports, got 0$/],
+  [{ sequence: Array.from({ length: 257 }, () => '9/tcp') }, /^RangeError: .* got 257$/],
+  [{ sequence: ['9/tcp', '65536/udp'] }, /^RangeError: "sequence" expected ports such as.*got "65536\/udp"$/],
+  [{ sequence: [7000] }, /^RangeError: "sequence" .*got 7000$/],
+  [{ oneTimeSequences: '' }, /^TypeError: "oneTimeSequences" expected a path$/],
+];
+
+for (const [request, message] of plainMistakes) {
+  test(`a caller’s mistake: ${message.source}`, async () => {
+    const options = { host: '127.0.0.1', method: 'plain-sequence', ...request };
+    await assert.rejects(knock(options as KnockOptions), error => message.test(String(error)));
+  });
+}
+
+test('a plain sequence carries no time and no address', async () => {
+  const { addresses } = await knock({
+    host: '127.0.0.1',
+    method: 'plain-sequence',
+    sequence: ['9/tcp', '9/udp', '10/tcp'],
+  });
+  assert.deepEqual(addresses, [
+    { family: 4, address: '127.0.0.1', bound: undefined, time: undefined, ports: 3, failure: undefined },
+  ]);
+});
+
 test('a knock without waiting says only what was sent', async () => {
   const before = Date.now();
   const { host, addresses, attempts, opened } = await knock(good);

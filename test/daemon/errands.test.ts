@@ -194,6 +194,19 @@ test('what is owed for longer than a timer can wait is not run at once', async t
   await errands.closeAll();
 });
 
+test('what is to be closed while its command is slow is closed when that has ended', async t => {
+  const bench = new Bench(t);
+  const door = bench.door(longMs, { run: `sleep 1.2; ${bench.note('open')}` });
+  const errands = bench.start();
+  errands.open(door, source, 'laptop');
+  assert.equal(await errands.close('backup', source), true);
+  assert.deepEqual(bench.said, [opened, closed], 'by hand');
+  errands.open(door, source, 'laptop');
+  await errands.closeAll();
+  assert.deepEqual(bench.said, [opened, closed, opened, closed], 'at the end');
+  assert.deepEqual(errands.owed, []);
+});
+
 test('at the end everything is closed', async t => {
   const bench = new Bench(t);
   const errands = bench.start();

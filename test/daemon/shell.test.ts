@@ -67,7 +67,10 @@ test('a command of more than 4095 bytes with the address in it is not run', () =
   const room = 4095 - '192.0.2.7'.length;
   assert.equal(readyCommand(shell(`${'x'.repeat(room)}%IP%`), four, values)?.argv[2]?.length, 4095);
   assert.throws(() => readyCommand(shell(`${'x'.repeat(room + 1)}%IP%`), four, values), /has been truncated/);
-  assert.throws(() => readyCommand(shell(`${'ä'.repeat(room / 2 + 1)}%IP%`), four, values), /has been truncated/);
+  assert.throws(
+    () => readyCommand(shell(`${'ä'.repeat(room / 2 + 1)}%IP%`), four, values),
+    /has been truncated/,
+  );
 });
 
 test('the start command of its family, then the stop command, whatever their status is', async t => {

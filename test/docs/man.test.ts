@@ -1,4 +1,4 @@
-/** That portknockd.8 and ulogport.8 are sound mdoc, and leave out nothing that the programs know. */
+/** That the manual pages are sound mdoc, and leave out nothing that the programs know. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -121,6 +121,17 @@ test('every option of ulogport is in ulogport.8', () => {
   const options = membersOf(read('src/ulogport.ts'), 'const optionTable = {');
   assert.ok(options.length >= 3);
   assert.deepEqual(missingOptions(ulogport, options), []);
+});
+
+test('every option of portknock is in portknock.1', () => {
+  const page = read('man/portknock.1');
+  const options = membersOf(read('src/client/invocation.ts'), 'const table = {').filter(
+    // Those that belong to the head of another item.
+    ({ name }) => !['door', 'name', 'host', 'force'].includes(name),
+  );
+  assert.ok(options.length > 15);
+  assert.deepEqual(missingOptions(page, options), []);
+  assert.deepEqual(missingOptions(page.replace('.It Fl u ,', '.It Fl U ,'), options), ['udp']);
 });
 
 const noMandoc = spawnSync('mandoc', ['-V']).error !== undefined && 'not installed: mandoc';

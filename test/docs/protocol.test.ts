@@ -118,7 +118,8 @@ test('the profile of section 3 is one, and every key of profiles stands there', 
   assert.deepEqual(JSON.parse(formatProfile(profile)), JSON.parse(example!));
   const classic = { ...profile, identity: { classicPassphrase: 'x' } };
   const { doors, ...keys } = JSON.parse(formatProfile(classic)) as { doors: { ssh: object } };
-  const all = [...Object.keys(JSON.parse(example!)), ...Object.keys(keys)];
+  const plain = ['sequence', 'one_time_sequences'].map(key => `doors.*.${key}`);
+  const all = [...Object.keys(JSON.parse(example!)), ...Object.keys(keys), ...plain];
   for (const key of [...all, ...Object.keys(doors.ssh).map(key => `doors.*.${key}`)]) {
     assert.ok(
       part.split('\n').some(line => line.startsWith('| `') && line.includes(`\`${key}\``)),

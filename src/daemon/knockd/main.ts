@@ -8,6 +8,7 @@ import { errorCode, OperatorError } from '../../system/error.js';
 import type { Config } from '../config.js';
 import { Monitor } from '../monitor.js';
 import { isBackground, runInBackground, tellReady } from './background.js';
+import { spellOut } from './getopt.js';
 import { HostNames } from './hostnames.js';
 import { KnockdLog, type Outputs } from './log.js';
 import { defaultKnockdConf, type KnockdSettings, readKnockd } from './settings.js';
@@ -58,7 +59,7 @@ const signalStatus = { SIGINT: 2, SIGTERM: 15 } as const;
 
 /** @param argv what follows the word knockd @returns the exit status: of a signal its number, as knockd's @throws OperatorError */
 export async function runKnockd(argv: readonly string[], version: string): Promise<number> {
-  const { input, options } = readCommandLine(argv, table, 'portknockd');
+  const { input, options } = readCommandLine(spellOut(argv, table), table, 'portknockd');
   if (options.help) return print(usage);
   if (options.version) return print(`portknockd ${version}, in the place of knockd 0.8\n`);
   if (input.length > 0) {

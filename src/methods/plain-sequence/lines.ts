@@ -4,7 +4,7 @@
  *
  * It reads and marks nothing itself.
  */
-import { parseSequence, type Step } from './format.js';
+import { parseSequence, type Step, trimBlanks } from './format.js';
 
 /** A line that can be knocked. */
 export interface OneTimeLine {
@@ -30,22 +30,36 @@ export interface OneTimeLines {
 /** Over the first byte of a line, it says that the line is used. */
 export const usedMark = '#'.charCodeAt(0);
 
+/** knockd reads no more of a line at once. */
+const longestLine = 4095;
+
 /** The first line that is neither used, nor blank, nor wrong. @param bytes the whole file */
 export function nextLine(bytes: Uint8Array): OneTimeLines {
   const wrong: WrongLine[] = [];
-  let offset = 0;
-  // One character for each byte, so that what is counted are bytes.
-  for (const [index, text] of Buffer.from(bytes).toString('latin1').split('\n').entries()) {
-    const found = readLine(text);
-    const line = index + 1;
-    if (found !== undefined && 'mistake' in found) wrong.push({ line, mistake: found.mistake });
-    else if (found !== undefined) return { next: { line, offset, sequence: found }, wrong };
-    offset += text.length + 1;
-  }
-  return { next: undefined, wrong };
+  return { next: oneTimeLines(bytes, each => wrong.push(each)).next().value, wrong };
 }
 
-function readLine(text: string): ReturnType<typeof parseSequence> | undefined {
-  const trimmed = text.trim();
-  return trimmed === '' || trimmed.startsWith('#') ? undefined : parseSequence(trimmed);
+/** Every line that can be knocked, in order. @param bytes the whole file @param passOver told of lines that are wrong */
+export function* oneTimeLines(
+  bytes: Uint8Array,
+  passOver: (wrong: WrongLine) => void,
+): Generator<OneTimeLine, undefined> {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let offset = 0;
+  for (let line = 1; offset < file.length; line++) {
+    const newline = file.indexOf(10, offset);
+    const end = newline < 0 ? file.length : newline;
+    const found = readLine(file.subarray(offset, end));
+    if (found !== undefined && 'mistake' in found) passOver({ line, mistake: found.mistake });
+    else if (found !== undefined) yield { line, offset, sequence: found };
+    offset = end + 1;
+  }
+  return undefined;
+}
+
+function readLine(line: Buffer): ReturnType<typeof parseSequence> | undefined {
+  // One character for each byte, and the C library's texts end at a NUL.
+  const text = trimBlanks(line.toString('latin1').split('\0', 1)[0]!);
+  if (text === '' || text.startsWith('#')) return undefined;
+  return line.length > longestLine ? { mistake: 'the line is too long' } : parseSequence(text);
 }

@@ -9,7 +9,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { temporaryFolder } from './folder.js';
 import { listenerUser, project } from './isolation.js';
-import { Namespace } from './namespace.js';
+import { Namespace, running } from './namespace.js';
 import type { Program, Scope } from './program.js';
 
 export type Kind = 'knockd' | 'portknockd';
@@ -156,6 +156,7 @@ async function connect(server: Namespace, client: Namespace): Promise<void> {
     ]),
     server.configure('ipv4/ip_forward', '1'),
   ]);
+  await running(server, 'eth0');
 }
 
 async function batch(namespace: Namespace, lines: readonly string[]): Promise<void> {

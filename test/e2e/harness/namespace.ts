@@ -5,6 +5,7 @@
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { eventually } from './eventually.js';
 import { requireIsolation } from './isolation.js';
 import { Program, type ProgramOptions, type Scope } from './program.js';
 
@@ -67,4 +68,11 @@ export class Namespace {
   async configure(setting: string, value: string): Promise<void> {
     await this.exec('tee', [`/proc/sys/net/${setting}`], { input: value });
   }
+}
+
+/** Waits until the kernel calls an interface running, which it does some time after it has brought it up. */
+export async function running(namespace: Namespace, interfaceName: string): Promise<void> {
+  await eventually(`${interfaceName} is running`, async () =>
+    (await namespace.ip(`link show ${interfaceName}`)).includes('state UP'),
+  );
 }

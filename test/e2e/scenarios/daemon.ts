@@ -1,9 +1,9 @@
 /** The daemon as a process: signals, files, options, what it prints. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { first, sixth } from '../harness/knockd.js';
-import type { Scenario } from '../harness/scenario.js';
-import { ends, knock, logged, note, pause, ran, reload, signal } from '../harness/steps.js';
+import { first, type Step, sixth } from '../harness/knockd.js';
+import { ofOurs, type Scenario } from '../harness/scenario.js';
+import { endBackground, ends, knock, logged, note, pause, ran, reload, signal } from '../harness/steps.js';
 
 const opened = `open ${first.client}`;
 
@@ -14,6 +14,15 @@ function door(sequence: string, rest = ''): string {
   command = echo open %IP% >> /mnt/ran
 ${rest}`;
 }
+
+const reread = 're-reading config file: /mnt/knockd.conf⏎';
+
+function stages(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${first.client}: door: Stage ${index + 1}`);
+}
+
+/** What knockd prints of its own innards. */
+export const pcapLines = /^(adding pcap expression|removing (successful|failed) knock)/;
 
 const stopping = `
 [door]
@@ -31,7 +40,19 @@ export const daemon: readonly Scenario[] = [
     ran: [opened],
   },
   {
-    name: 'HUP: attempts are forgotten',
+    name: 'HUP: attempts at a door with another sequence are forgotten',
+    configuration: door('7000,8000,9000'),
+    steps: [
+      knock([7000, 8000]),
+      logged('Stage 2'),
+      reload(door('7000,8000,9001')),
+      pause(200),
+      knock([9000, 9001]),
+    ],
+    ran: [],
+  },
+  {
+    name: 'HUP: attempts at a door that stays as it is',
     configuration: door('7000,8000,9000'),
     steps: [
       knock([7000, 8000]),
@@ -41,6 +62,22 @@ export const daemon: readonly Scenario[] = [
       knock([9000]),
     ],
     ran: [],
+    differs: {
+      why: 'what a reload leaves as it is goes on',
+      knockd: { matching: ['starting up, listening on eth0', ...stages(2), reread, 'shutting down'] },
+      ours: {
+        ran: [opened],
+        matching: [
+          'starting up, listening on eth0',
+          ...stages(2),
+          reread,
+          `${first.client}: door: Stage 3`,
+          `${first.client}: door: OPEN SESAME`,
+          'shutting down',
+        ],
+        commands: [`door: running command: echo open ${first.client} >> /mnt/ran⏎`],
+      },
+    },
   },
   {
     name: 'HUP: a stop command is still owed',
@@ -61,7 +98,7 @@ export const daemon: readonly Scenario[] = [
       pause(500),
       knock([7000]),
       ran(1),
-      note(trial => trial.read('/mnt/own.log.1').replaceAll(/\[.*?\]/g, '')),
+      note(trial => knockdsOwn(trial.read('/mnt/own.log.1').replaceAll(/^\[.*?\] /gm, ''))),
     ],
     ran: [opened],
   },
@@ -124,10 +161,7 @@ export const daemon: readonly Scenario[] = [
       note(trial => `${/^\d+\n?$/.test(trial.read('/mnt/pid'))}`),
       knock([7000]),
       ran(1),
-      note(async trial => {
-        process.kill(Number(trial.read('/mnt/pid')), 'SIGTERM');
-        return 'ended';
-      }),
+      endBackground('/mnt/pid'),
       logged('shutting down'),
       pause(200),
       note(trial => `still there: ${existsSync(join(trial.folder, 'pid'))}`),
@@ -147,10 +181,8 @@ export const daemon: readonly Scenario[] = [
       ),
       knock([7000]),
       ran(1),
-      note(async trial => {
-        process.kill(Number(trial.read('/mnt/own.pid')), 'SIGTERM');
-        return trial.read('/mnt/log');
-      }),
+      note(trial => trial.read('/mnt/log')),
+      endBackground('/mnt/own.pid'),
       logged('shutting down', 1, '/mnt/own.log'),
     ],
     ran: [opened],
@@ -211,6 +243,7 @@ ${door('7000,8000:udp,9000', '  tcpflags = syn,!ack\n  seq_timeout = 5\n')}${sto
     steps: [knock([7000, '8000:udp', 9000]), ran(1), knock([7000, 9000, 7000])],
     ran: [opened],
     output: true,
+    differs: { why: 'there is no pcap, and no list to remove from', unsaid: pcapLines, knockd: {}, ours: {} },
   },
   {
     name: '-D prints the month',
@@ -258,15 +291,25 @@ SEQUENCE=7000 ,\t8000:UDP,9000 # no comment
   {
     name: 'a configuration that is not there',
     configuration: '',
-    options: ['-i', 'eth0'],
-    steps: [
-      note(async trial => {
-        await trial.daemon?.kill();
-        const again = trial.start(['-i', 'eth0', '-c', '/mnt/absent.conf']);
-        return `${(await again.end()).status}`;
-      }),
-    ],
+    steps: [statusOf(['-i', 'eth0', '-c', '/mnt/absent.conf'])],
     ran: [],
+  },
+  {
+    name: '-V and -h print and end',
+    configuration: '',
+    steps: [statusOf(['-V']), statusOf(['--version']), statusOf(['-h']), statusOf(['--help'])],
+    ran: [],
+  },
+  {
+    name: 'an option that is none',
+    configuration: '',
+    steps: [statusOf(['-i', 'eth0', '--nonsense']), statusOf(['-x'])],
+    ran: [],
+    differs: {
+      why: 'what is refused is no success',
+      knockd: { notes: ['0', '0'] },
+      ours: { notes: ['2', '2'] },
+    },
   },
   {
     name: 'an interface that is not there',
@@ -282,9 +325,24 @@ function monthsBehind(printed: string): string {
   return `behind by ${(new Date().getMonth() + 1 - Number(month) + 12) % 12}`;
 }
 
-/** The messages without stamps and process ids. */
+/** Without the lines that only ours has. */
+function knockdsOwn(text: string): string {
+  return text.replaceAll(/^.*\n/gm, line => (ofOurs.test(line) ? '' : line));
+}
+
+/** The messages without stamps. */
 function syslogged(text: string): string {
   return text
     .replaceAll(/^(<\d+>)\w{3} [ \d]\d \d\d:\d\d:\d\d /gm, '$1')
-    .replaceAll(/\[\d+\](?=:)/g, '[PID]');
+    .replaceAll(/^<\d+>knockd: (.*)\n/gm, (line, message) => (ofOurs.test(message) ? '' : line));
+}
+
+/** How one more of it ends. */
+function statusOf(options: readonly string[]): Step {
+  return note(async trial => {
+    const { daemon } = trial;
+    const { status } = await trial.start(options).end();
+    trial.daemon = daemon;
+    return `${status}`;
+  });
 }
