@@ -77,7 +77,8 @@ export class Monitor {
     this.#state = openState(config.stateDirectory);
     this.#errands = new Errands(this.#state.journal, new Runner(log), log);
     this.#guard = needsTable(config) ? new Guard(config, log) : undefined;
-    this.#capture = openCapture(config, log, () => this.#listener.configure(this.#config));
+    // Addresses may change while there is no listener yet, which is told all when it is started.
+    this.#capture = openCapture(config, log, () => this.#listener?.configure(this.#config));
   }
 
   /** Runs until stopped or until a part fails. @returns the exit status @throws OperatorError where it cannot start */
