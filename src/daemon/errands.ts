@@ -30,6 +30,8 @@ export class Errands {
   readonly #timers = new Map<string, NodeJS.Timeout>();
   /** Openings whose command is running, or waits for the closing command before it. */
   readonly #starting = new Map<string, Promise<void>>();
+  /** Openings whose command did not do what it should: a knock tries it again. */
+  readonly #failed = new Set<string>();
   /** Openings whose closing command is running now. */
   readonly #closing = new Map<string, Promise<void>>();
 
@@ -71,7 +73,8 @@ export class Errands {
       return 'ran';
     }
     const key = debtKey(values);
-    const isOpen = this.#journal.find(key) !== undefined && !this.#closing.has(key);
+    const isOwed = this.#journal.find(key) !== undefined && !this.#closing.has(key);
+    const isOpen = isOwed && !this.#failed.has(key);
     const dueAt = Date.now() + openForMs;
     this.#owe({ ...values, ...closeRun, runAs, timeLimitMs, dueAt, boot: this.#boot }, openForMs);
     if (!isOpen) this.#start(errand, openForMs);
@@ -122,12 +125,15 @@ export class Errands {
    */
   #start(errand: Errand, openForMs?: number): void {
     const key = debtKey(errand);
+    this.#failed.delete(key);
     const starting = this.#afterClosing(key).then(async () => {
       const debt = this.#journal.find(key);
       const startedAt = Date.now();
-      await this.#runner.run(errand);
+      const done = await this.#runner.run(errand);
       const tookMs = Date.now() - startedAt;
-      if (openForMs === undefined || debt === undefined || tookMs < slowMs) return;
+      if (openForMs === undefined || debt === undefined) return;
+      if (!done) this.#failed.add(key);
+      if (tookMs < slowMs) return;
       if (this.#journal.find(key) === debt) this.#prolong(debt, openForMs);
     });
     this.#starting.set(key, starting);
@@ -212,6 +218,7 @@ export class Errands {
   }
 
   #strike(key: string): void {
+    this.#failed.delete(key);
     try {
       this.#journal.pay(key);
     } catch (error) {

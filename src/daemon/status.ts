@@ -6,6 +6,7 @@ import type { Counters } from './counters.js';
 import { listOpenings } from './firewall.js';
 import type { KnockRecord } from './history.js';
 import type { Debt } from './journal.js';
+import { needsTable } from './restart.js';
 import { formatService } from './schema.js';
 import { guardedServices } from './table.js';
 
@@ -25,6 +26,8 @@ export interface Status {
   readonly listener_pid: number | undefined;
   readonly started_at: string;
   readonly guarding: boolean;
+  /** False where nothing needs a table: commands are run, and packets are heard elsewhere. */
+  readonly needs_table: boolean;
   readonly guarded: readonly string[];
   readonly openings: readonly OpeningStatus[];
   readonly last_knocks: readonly (Omit<KnockRecord, 'at'> & { readonly at: string })[];
@@ -66,6 +69,7 @@ export async function statusOf(sources: StatusSources): Promise<Status> {
     listener_pid: sources.listenerPid,
     started_at: new Date(sources.startedAt).toISOString(),
     guarding: sources.guarding,
+    needs_table: needsTable(sources.config),
     guarded: guardedServices(sources.config),
     openings: [...services, ...commands],
     last_knocks: sources.knocks.map(({ at, ...knock }) => ({ at: new Date(at).toISOString(), ...knock })),
@@ -78,7 +82,9 @@ export function formatStatus(status: Status): string {
   const { openings, last_knocks: knocks, counters } = status;
   const guarded = status.guarding
     ? status.guarded.join(', ') || 'no service'
-    : 'nothing: the table was removed';
+    : status.needs_table
+      ? 'nothing: the table was removed'
+      : 'no service';
   const up = roughly(Date.now() - Date.parse(status.started_at));
   const counted = Object.entries(counters).filter(
     ([name, value]) => value > 0 || name === 'seen' || name === 'lost',

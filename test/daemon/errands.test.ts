@@ -117,6 +117,21 @@ test('a second knock keeps the door open for longer and runs nothing twice', asy
   assert.deepEqual(bench.said, [opened, closed]);
 });
 
+test('a door whose command failed is not open: a second knock runs it again', async t => {
+  const bench = new Bench(t);
+  const errands = bench.start();
+  const door = bench.door(longMs, { run: `${bench.note('open')}; test -e ${bench.folder}/ready` });
+  assert.equal(errands.open(door, source, 'laptop'), 'ran');
+  await until(() => bench.book.errors.length === 1);
+  writeFile(bench.folder, 'ready', '');
+  assert.equal(errands.open(door, source, 'laptop'), 'ran');
+  await bench.saying(2);
+  // Once it has ended well, it is open.
+  await until(() => errands.open(door, source, 'laptop') === 'extended');
+  assert.equal(await errands.close('backup', source), true);
+  assert.deepEqual(bench.said, [opened, opened, closed]);
+});
+
 test('every source and every door has an opening of its own', async t => {
   const bench = new Bench(t);
   const errands = bench.start();

@@ -21,6 +21,7 @@ function status(changes: Partial<Status> = {}): Status {
     listener_pid: 11,
     started_at: new Date(noon).toISOString(),
     guarding: true,
+    needs_table: true,
     guarded: ['tcp/22', 'udp/53'],
     openings: [],
     last_knocks: [],
@@ -74,6 +75,8 @@ test('status, with everything', t => {
     { at, source: '192.0.2.8', door: undefined, client: undefined, outcome: 'unknown-client' },
   ];
   const counters = { ...newCounters(), seen: 1234, 'refused stale': 2 };
+  const without = formatStatus(status({ guarding: false, needs_table: false, guarded: [] }));
+  assert.match(without, /^guards {2}no service$/m);
   const text = formatStatus(status({ openings, last_knocks, counters, guarding: false }));
   assert.equal(
     text,

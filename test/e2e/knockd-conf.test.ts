@@ -94,7 +94,7 @@ door            opencloseSSH (sequence 2222/udp 3333/tcp 4444/udp within 15s) ru
     await daemon.line(/ran opencloseSSH for a sequence from 10\.77\.1\.2: /);
     await eventually('the command ran', () => read('ran') === 'start 10.77.1.2\n');
     const status = await succeeds(command('status'));
-    assert.match(status.stdout, /guards {2}nothing/);
+    assert.match(status.stdout, /^guards {2}no service$/m);
     assert.match(status.stdout, /opencloseSSH {2}\* {2}10\.77\.1\.2 {2}command {2}\d+ s/);
     assert.match(status.stdout, / ran {2}\* {2}opencloseSSH {2}10\.77\.1\.2/);
     await succeeds(command('close', 'opencloseSSH', '10.77.1.2'));

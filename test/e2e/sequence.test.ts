@@ -140,6 +140,21 @@ describe('where a sequence is heard', { skip, concurrency: 4 }, () => {
     });
   });
 
+  test('addresses that come and go while the daemon starts', async t => {
+    const s = await Sequenced.start(t, { capture: fromInterface });
+    await s.program.stop();
+    const starting = s.daemon.run();
+    for (let round = 0; s.program.ending !== undefined || !/ready/.test(s.log); round++) {
+      assert(round < 500, s.log);
+      const what = round % 2 === 0 ? 'add' : 'delete';
+      await s.server.namespace.ip(`address ${what} 10.77.1.77/24 dev ${nearInterface}`);
+    }
+    await starting;
+    await s.knock(usual);
+    await s.opens();
+    assert.doesNotMatch(s.log, /error:/);
+  });
+
   test('from an interface, command doors need no table in the kernel', async t => {
     const door = { name: 'job', sequence: usualDoor.sequence, run: ['/bin/true'], close_run: ['/bin/true'] };
     const s = await Sequenced.start(t, { capture: fromInterface }, { ...door, open_for: '200ms' });
