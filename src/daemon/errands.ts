@@ -9,6 +9,7 @@ import { formatAddress } from '../net/address.js';
 import { errorCode } from '../system/error.js';
 import { readyCommand, type Values } from './command.js';
 import type { CommandDoor } from './config.js';
+import { readBoot } from './floor.js';
 import { type Debt, debtKey, type Journal } from './journal.js';
 import { type Log, messageOf } from './log.js';
 import type { Errand, Runner } from './runner.js';
@@ -25,6 +26,7 @@ export class Errands {
   readonly #journal: Journal;
   readonly #runner: Runner;
   readonly #log: Log;
+  readonly #boot = readBoot().toString('hex');
   readonly #timers = new Map<string, NodeJS.Timeout>();
   /** Openings whose command is running, or waits for the closing command before it. */
   readonly #starting = new Map<string, Promise<void>>();
@@ -37,9 +39,15 @@ export class Errands {
     this.#log = log;
   }
 
-  /** Takes up what an earlier run left owed. */
+  /**
+   * Takes up what an earlier run left owed. What was opened before this machine came up is closed at once: nobody knows
+   * what of it is left, and a knock must run the command again instead of extending what is no more.
+   */
   start(): void {
-    for (const debt of this.#journal.owed) this.#schedule(debt, debt.dueAt - Date.now());
+    for (const debt of this.#journal.owed) {
+      const isOfThisBoot = debt.boot === undefined || debt.boot === this.#boot;
+      this.#schedule(debt, isOfThisBoot ? debt.dueAt - Date.now() : 0);
+    }
   }
 
   /** What is open or owed now. */
@@ -64,7 +72,8 @@ export class Errands {
     }
     const key = debtKey(values);
     const isOpen = this.#journal.find(key) !== undefined && !this.#closing.has(key);
-    this.#owe({ ...values, ...closeRun, runAs, timeLimitMs, dueAt: Date.now() + openForMs }, openForMs);
+    const dueAt = Date.now() + openForMs;
+    this.#owe({ ...values, ...closeRun, runAs, timeLimitMs, dueAt, boot: this.#boot }, openForMs);
     if (!isOpen) this.#start(errand, openForMs);
     return isOpen ? 'extended' : 'ran';
   }

@@ -28,6 +28,8 @@ const debt = v.object({
   inherits: v.optional(v.boolean(), false),
   runAs: v.optional(v.string()),
   timeLimitMs: v.optional(v.number()),
+  /** The boot of this machine in which the door was opened, in hexadecimal. */
+  boot: v.optional(v.string()),
 });
 
 /** A command to be run when its time has come. Held in full: the configuration may have changed by then. */

@@ -48,8 +48,8 @@ export class Monitor {
   #listener!: Subprocess;
   /** Settles when every knock heard so far has been dealt with. */
   #opening: Promise<void> = Promise.resolve();
-  /** Settles when the configuration is in force that was read last. */
-  #reloading: Promise<void> = Promise.resolve();
+  /** While a configuration is taken over: settles when it is in force. */
+  #reloading: Promise<void> | undefined;
   readonly #traffic: Traffic;
   #control: Server | undefined;
   #watchdog: NodeJS.Timeout | undefined;
@@ -159,8 +159,8 @@ export class Monitor {
 
   async #open({ source, door: doorName, client: name, value: at }: Frame): Promise<void> {
     const client = name === '' ? anyone : name;
-    // What is being taken over was read before this sequence was used, and would offer it again.
-    if (client === anyone) await this.#reloading;
+    // What is being taken over would offer this sequence again. Otherwise at once: the log keeps its order.
+    if (client === anyone && this.#reloading !== undefined) await this.#reloading;
     const door = this.#permissions.find(client, doorName);
     if (typeof door === 'string') {
       const told = { at, address: source, door: doorName, client, outcome: door };
@@ -263,8 +263,12 @@ export class Monitor {
 
   /** Reads the configuration again. A broken one is reported and the one before stays. @throws OperatorError(s) */
   reload(): Promise<void> {
-    const reloaded = this.#reloading.then(() => this.#reloadNow());
-    this.#reloading = reloaded.catch(() => {});
+    const reloaded = (this.#reloading ?? Promise.resolve()).then(() => this.#reloadNow());
+    const settled = reloaded.catch(() => {});
+    this.#reloading = settled;
+    void settled.then(() => {
+      if (this.#reloading === settled) this.#reloading = undefined;
+    });
     return reloaded;
   }
 

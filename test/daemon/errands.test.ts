@@ -162,6 +162,19 @@ test('what an earlier run left owed is run once its time has come, and once only
   assert.deepEqual(bench.said, [opened, closed]);
 });
 
+test('what was opened before this machine came up is closed at the start, and a knock opens it again', async t => {
+  const bench = new Bench(t);
+  bench.start().open(bench.door(longMs), source, 'laptop');
+  await bench.saying(1);
+  const journal = readFileSync(bench.journalPath, 'utf8');
+  writeFile(bench.folder, 'journal', journal.replace(/"boot":"[0-9a-f]{32}"/, `"boot":"${'0'.repeat(32)}"`));
+  const errands = bench.start();
+  await bench.saying(2);
+  await until(() => errands.owed.length === 0);
+  assert.equal(errands.open(bench.door(longMs), source, 'laptop'), 'ran');
+  assert.deepEqual(await bench.saying(3), [opened, closed, opened]);
+});
+
 test('what is owed and not yet due waits for its time after a start', async t => {
   const bench = new Bench(t);
   const journal = new Journal(bench.journalPath);

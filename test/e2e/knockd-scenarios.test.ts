@@ -9,10 +9,11 @@ import { daemon } from './scenarios/daemon.js';
 import { flags } from './scenarios/flags.js';
 import { matching } from './scenarios/matching.js';
 import { onetime } from './scenarios/onetime.js';
+import { reloading } from './scenarios/reload.js';
 import { sources } from './scenarios/sources.js';
 import { wild } from './scenarios/wild.js';
 
-const tables = { wild, sources, matching, commands, onetime, daemon, flags };
+const tables = { wild, sources, matching, commands, onetime, daemon, reloading, flags };
 
 // Most of their time they wait, and the longest comes first.
 describe('knockd and ours', { skip: missing('knockd', 'knock', 'iptables'), concurrency: 10 }, () => {
