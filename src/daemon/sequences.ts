@@ -5,11 +5,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Flags, Step } from '../methods/plain-sequence/format.js';
-import {
-  PlainSequence,
-  type SequenceEvents,
-  type SequenceSite,
-} from '../methods/plain-sequence/recognise.js';
+import { PlainSequence, type SequenceEvents } from '../methods/plain-sequence/recognise.js';
+import type { SequenceSite } from '../methods/plain-sequence/site.js';
 import type { Packet } from '../net/packet.js';
 import type { Config } from './config.js';
 

@@ -1,5 +1,6 @@
 /** What the plain sequences of a configuration want to hear, for the kernel's filters: the table's rules and the tap's. */
 import type { Flags, Step } from '../methods/plain-sequence/format.js';
+import { nearPorts } from '../methods/plain-sequence/site.js';
 import { windowLength } from '../methods/port-sequence/spelling.js';
 import type { PortRange, TcpWanted } from '../net/filter.js';
 import { udp } from '../net/packet.js';
@@ -13,8 +14,6 @@ export interface Wish {
 /** FIN, SYN, RST and ACK, and of them SYN alone: a connection's first packet. */
 const syn: Flags = { mask: 0x17, value: 0x02 };
 const everyPort: PortRange = { first: 1, last: 65535 };
-/** Datagrams this near to a step show who scans; all of them would be all that a busy server is sent. */
-const nearPorts = 16;
 
 /** What opens doors by plain sequences, and what shows who scans. */
 export function wishOf(doors: readonly Door[]): Wish {

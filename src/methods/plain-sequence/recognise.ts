@@ -3,40 +3,23 @@
  *
  * Pure: the clock is the packet's. It knows no client: whoever knocks right is let in.
  */
-import { type Packet, synOnly, tcp, udp } from '../../net/packet.js';
+import { type Packet, synOnly, tcp } from '../../net/packet.js';
 import { authenticate, type Knock, type Reason, type Refusal } from '../knock.js';
 import { Sources } from '../sources.js';
 import { Attempts, type Place } from './attempts.js';
-import { type Flags, formatStep, type Step } from './format.js';
+import type { Step } from './format.js';
 import { Repeats } from './repeats.js';
 import { Scans } from './scans.js';
+import {
+  attemptsAtOnce,
+  identityOf,
+  quietMsOf,
+  type SequenceDoor,
+  type SequenceSite,
+  StepTable,
+} from './site.js';
 
 const method = 'plain-sequence';
-
-/** A door that opens to a sequence of ports. */
-export interface SequenceDoor {
-  readonly name: string;
-  /** None: the door cannot be opened, as its one-time sequences are used up. */
-  readonly steps: readonly Step[];
-  /** From the first packet to the last. */
-  readonly timeoutMs: number;
-  /** Of a TCP packet; another does not count. */
-  readonly flags: Flags;
-  /** The address that is knocked at, 16 bytes; undefined: any of this machine's. */
-  readonly target: Uint8Array | undefined;
-  /** The step before, once more, is no mistake. */
-  readonly allowDuplicates: boolean;
-  /** Not open to who scans ports. */
-  readonly scanGuard: boolean;
-  /** A sequence that opens once: which use of the door it is for. Undefined: it opens as often as it is knocked. */
-  readonly turn: number | undefined;
-}
-
-export interface SequenceSite {
-  readonly doors: readonly SequenceDoor[];
-  /** This machine's addresses, 16 bytes each; undefined: whatever is captured is for us. */
-  readonly addresses: readonly Uint8Array[] | undefined;
-}
 
 /** What is told of a packet, or of time that has passed. */
 export interface SequenceEvents {
@@ -52,15 +35,17 @@ const mostPlaces = 1 << 20;
 
 export class PlainSequence {
   readonly #events: SequenceEvents;
-  readonly #sources: Sources;
-  readonly #repeats: Repeats;
-  readonly #scans: Scans;
+  readonly #capacity: number;
+  readonly #seed: Uint8Array;
   readonly #source = new Uint8Array(16);
-  #attempts: Attempts;
-  #perSource: number;
+  #perSource!: number;
+  #sources!: Sources;
+  #attempts!: Attempts;
+  #repeats!: Repeats;
+  #scans!: Scans;
   #site: SequenceSite;
   #steps: StepTable;
-  /** How long a source must be quiet to be no scanner any more; 0: no door is guarded. */
+  /** As `quietMsOf` the doors. */
   #quietMs: number;
   /** Of doors with one-time sequences those that have been used, by identity. */
   #spent = new Set<string>();
@@ -69,13 +54,9 @@ export class PlainSequence {
   constructor(site: SequenceSite, events: SequenceEvents, capacity: number, seed: Uint8Array) {
     this.#site = site;
     this.#events = events;
-    this.#perSource = attemptsAtOnce(site.doors);
-    let slots = capacity;
-    while (slots > 8 && slots * this.#perSource > mostPlaces) slots /= 2;
-    this.#sources = new Sources(slots, seed);
-    this.#attempts = new Attempts(slots, this.#perSource);
-    this.#repeats = new Repeats(slots);
-    this.#scans = new Scans(slots);
+    this.#capacity = capacity;
+    this.#seed = seed;
+    this.#makeTables(attemptsAtOnce(site.doors));
     this.#steps = new StepTable(site.doors);
     this.#quietMs = quietMsOf(site.doors);
   }
@@ -95,16 +76,27 @@ export class PlainSequence {
     const places = new Map(site.doors.map((door, index) => [identityOf(door), index]));
     this.#spent = new Set([...this.#spent].filter(identity => places.has(identity)));
     if (perSource > this.#perSource) {
-      this.#perSource = perSource;
-      this.#attempts = new Attempts(this.#sources.capacity, perSource);
+      this.#makeTables(perSource);
       return;
     }
     this.#attempts.renumber(before.doors.map(door => places.get(identityOf(door)) ?? -1));
   }
 
+  /** All of fixed size; the more attempts a source may have, the fewer sources. */
+  #makeTables(perSource: number): void {
+    let slots = this.#capacity;
+    while (slots > 8 && slots * perSource > mostPlaces) slots /= 2;
+    this.#perSource = perSource;
+    this.#sources = new Sources(slots, this.#seed);
+    this.#attempts = new Attempts(slots, perSource);
+    this.#repeats = new Repeats(slots);
+    this.#scans = new Scans(slots);
+  }
+
   hear(packet: Packet): void {
-    const isStep = this.#steps.has(packet.protocol, packet.port);
-    if (!isStep && (this.#quietMs === 0 || !(packet.protocol === udp || synOnly(packet.flags)))) return;
+    const { protocol, port, flags } = packet;
+    const isStep = this.#steps.has(protocol, port);
+    if (!isStep && (this.#quietMs === 0 || !this.#steps.showsScan(protocol, port, synOnly(flags)))) return;
     const slot = this.#sources.slotOf(packet.source);
     if (this.#sources.isNew) this.#forget(slot);
     if (!isStep) this.#scans.note(slot, packet.protocol, packet.port, packet.at, this.#quietMs);
@@ -219,66 +211,6 @@ export class PlainSequence {
     const { addresses } = this.#site;
     return addresses === undefined || addresses.some(address => isSame(address, destination));
   }
-}
-
-/** Which ports are steps, and which doors begin at one. */
-class StepTable {
-  readonly #ports = { [tcp]: new Uint8Array(65536), [udp]: new Uint8Array(65536) };
-  readonly #firsts = new Map<string, number[]>();
-
-  constructor(doors: readonly SequenceDoor[]) {
-    for (const [index, { steps }] of doors.entries()) {
-      // Where an earlier door begins, it still does.
-      for (const { protocol, port } of steps) this.#of(protocol)[port] ||= 1;
-      const [first] = steps;
-      if (first === undefined) continue;
-      const key = formatStep(first);
-      this.#firsts.set(key, [...(this.#firsts.get(key) ?? []), index]);
-      this.#of(first.protocol)[first.port] = 2;
-    }
-  }
-
-  has(protocol: number, port: number): boolean {
-    return this.#of(protocol)[port] !== 0;
-  }
-
-  doorsFrom(protocol: number, port: number): readonly number[] {
-    return this.#of(protocol)[port] === 2 ? (this.#firsts.get(formatStep({ protocol, port })) ?? []) : [];
-  }
-
-  #of(protocol: number): Uint8Array {
-    return this.#ports[protocol === udp ? udp : tcp];
-  }
-}
-
-/** Attempts that one source can have under way: of each target, all that one packet begins. */
-function attemptsAtOnce(doors: readonly SequenceDoor[]): number {
-  let most = 0;
-  for (const target of new Set(doors.map(targetOf))) {
-    const those = doors.filter(door => targetOf(door) === target);
-    const lasting = those.filter(({ turn, steps }) => turn === undefined && steps.length > 0);
-    const together = new Map<string, number>();
-    for (const { steps } of lasting) {
-      const first = formatStep(steps[0]!);
-      together.set(first, (together.get(first) ?? 0) + 1);
-    }
-    // Every one-time sequence may come to begin like any other.
-    most += Math.max(0, ...together.values()) + those.length - lasting.length;
-  }
-  return Math.max(1, most);
-}
-
-function targetOf({ target }: SequenceDoor): string {
-  return target?.join('.') ?? '';
-}
-
-function quietMsOf(doors: readonly SequenceDoor[]): number {
-  return Math.max(0, ...doors.map(({ scanGuard, timeoutMs }) => (scanGuard ? timeoutMs : 0)));
-}
-
-/** A door is what it was where an attempt at it means the same. */
-function identityOf({ name, steps, turn }: SequenceDoor): string {
-  return `${name} ${turn ?? ''} ${steps.map(formatStep).join(',')}`;
 }
 
 function hasFlags({ flags }: SequenceDoor, packet: Packet): boolean {

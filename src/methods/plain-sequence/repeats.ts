@@ -8,6 +8,8 @@ const remembered = 4;
 const datagramMs = 500;
 
 export class Repeats {
+  /** IP protocol numbers; 0: no packet. */
+  readonly #protocols: Uint8Array;
   readonly #ports: Uint32Array;
   readonly #sequences: Uint32Array;
   readonly #times: Float64Array;
@@ -16,6 +18,7 @@ export class Repeats {
 
   /** @param sources slots, as many as the table of sources has */
   constructor(sources: number) {
+    this.#protocols = new Uint8Array(sources * remembered);
     this.#ports = new Uint32Array(sources * remembered);
     this.#sequences = new Uint32Array(sources * remembered);
     this.#times = new Float64Array(sources * remembered);
@@ -34,6 +37,7 @@ export class Repeats {
       if (this.#ports[at] === ports && this.#isSame(at, packet)) return true;
     }
     const at = first + this.#cursors[slot]!;
+    this.#protocols[at] = packet.protocol;
     this.#ports[at] = ports;
     this.#sequences[at] = packet.sequence;
     this.#times[at] = packet.at;
@@ -43,11 +47,11 @@ export class Repeats {
 
   /** Another source has this slot now. */
   clear(slot: number): void {
-    this.#times.fill(0, slot * remembered, (slot + 1) * remembered);
-    this.#ports.fill(0, slot * remembered, (slot + 1) * remembered);
+    this.#protocols.fill(0, slot * remembered, (slot + 1) * remembered);
   }
 
   #isSame(at: number, packet: Packet): boolean {
+    if (this.#protocols[at] !== packet.protocol) return false;
     if (packet.protocol === tcp) return this.#sequences[at] === packet.sequence;
     return Math.abs(packet.at - this.#times[at]!) < datagramMs;
   }

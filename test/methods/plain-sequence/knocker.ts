@@ -1,11 +1,8 @@
 /** Packets at a site of plain sequences, and what it says of them. */
 import type { Flags, Step } from '../../../src/methods/plain-sequence/format.js';
 import { parseFlags, parseSequence } from '../../../src/methods/plain-sequence/format.js';
-import {
-  PlainSequence,
-  type SequenceDoor,
-  type SequenceSite,
-} from '../../../src/methods/plain-sequence/recognise.js';
+import { PlainSequence } from '../../../src/methods/plain-sequence/recognise.js';
+import type { SequenceDoor, SequenceSite } from '../../../src/methods/plain-sequence/site.js';
 import { parseAddress } from '../../../src/net/address.js';
 import { newPacket, type Packet, tcp, udp } from '../../../src/net/packet.js';
 

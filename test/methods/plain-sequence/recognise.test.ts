@@ -161,6 +161,8 @@ test('an exact repetition is no second knock', () => {
   assert.deepEqual(datagrams.opened(), ['u']);
   datagrams.wait(2000).send('7:udp,8:udp', { sourcePort: 9 });
   assert.deepEqual(datagrams.opened(), ['u'], 'a sender may keep its port');
+  const both = new Knocker([door('b', '7,7:udp')]).send('7,7:udp', { sourcePort: 9, sequence: 0 });
+  assert.deepEqual(both.opened(), ['b'], 'of another protocol it is another packet');
   const unseen = new Knocker([ssh]).send('7000,7000', { sourcePort: -1, sequence: 0 });
   assert.deepEqual(
     unseen.hear(),
@@ -189,6 +191,7 @@ test('a new site keeps attempts at doors that stay as they are', () => {
   const doors = Array.from({ length: 20 }, (_, i) => door(`d${i}`, `7000,${i + 1}`));
   knocker.method.site = { doors, addresses: undefined };
   assert.equal(knocker.send('7000,5').opened().join(), 'd4', 'more attempts at once than before');
+  assert.equal(knocker.send('7000').send('20', { from: '192.0.2.3' }).send('6').opened().join(), 'd5');
 });
 
 test('a door that shows who scans does not open to him', () => {
@@ -215,6 +218,17 @@ test('a door that shows who scans does not open to him', () => {
   assert.deepEqual(knocker.send('7000,8000,9000').opened(), ['ssh'], 'another is no scanner for it');
   const acks = new Knocker([guarded]).send('1,2,3,4,5', { flags: 0x10 }).send('7000,8000,9000');
   assert.deepEqual(acks.opened(), ['ssh'], 'only first packets of connections count');
+  const busy = new Knocker([guarded]).send('53:udp,123:udp,443:udp,4500:udp,1194:udp').send('7000,8000,9000');
+  assert.deepEqual(busy.opened(), ['ssh'], 'datagrams elsewhere are nothing to it');
+  const udp = door('udp', '7000:udp,8000:udp,9000:udp', { scanGuard: true });
+  assert.deepEqual(
+    new Knocker([udp]).send('6984:udp,6990:udp,7010:udp,8016:udp,7000:udp,8000:udp,9000:udp').opened(),
+    [],
+  );
+  assert.deepEqual(
+    new Knocker([udp]).send('6983:udp,6990:udp,7010:udp,8016:udp,7000:udp,8000:udp,9000:udp').opened(),
+    ['udp'],
+  );
   const other = new Knocker([guarded, door('b', '1,2,3,4,5,6')]).send('1,2,3,4,5,6,7000,8000,9000');
   assert.deepEqual(other.opened(), ['b', 'ssh'], 'ports of another sequence are not outside');
 });
