@@ -73,6 +73,34 @@ const plans: readonly Plan[] = [
       part === 'population' ? `into the window, clients configured: ${name}` : name,
   },
   {
+    name: 'sequence-time',
+    title: 'From the last SYN of a sequence to the command started',
+    axis: 'milliseconds, logarithmic',
+    words:
+      'Three SYNs to knockd, and to portknockd in its place with the same knockd.conf, whose command is `echo`. The native door is one of portknockd’s own, without a command: to the first connection.',
+    scale: 'log',
+    shows: ({ part, unit, name }) => part === 'sequences' && unit === 'ms' && /^p(?:50|99) of \d/.test(name),
+  },
+  {
+    name: 'sequence-garbage',
+    title: 'Processor time of the daemon for each garbage SYN at a sequence, at 100,000 a second',
+    axis: 'microseconds, logarithmic',
+    words:
+      'From random sources, to the ports of a knockd.conf’s sequence and to others. What the kernel’s filter stops costs the daemon nothing; a native door hears all SYNs, as it looks for who scans.',
+    scale: 'log',
+    shows: ({ part, unit }) => part === 'sequences' && unit === 'µs',
+  },
+  {
+    name: 'sequence-spoofed',
+    title: 'Sequences that open, one try each, while strangers begin them in everybody’s name',
+    axis: '% of the knocks',
+    words:
+      'The first SYN of the sequence from random sources, so many a second; meanwhile clients not heard before send all three at once. knockd keeps every source for five seconds in a list that it reads for each packet.',
+    scale: percent,
+    shows: ({ part, unit, name }) => part === 'sequences' && unit === '%' && name.includes('opened of'),
+    titleOf: ({ name }) => name.replace(/:.*/, ''),
+  },
+  {
     name: 'memory',
     title: 'Resident memory',
     axis: 'MiB, logarithmic',

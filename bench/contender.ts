@@ -2,7 +2,7 @@
 import type { Place } from './namespaces.js';
 import type { Command } from './stopwatch.js';
 
-export type ContenderName = 'portknock' | 'knockd' | 'fwknop' | 'fwknopUdp' | 'floor';
+export type ContenderName = 'portknock' | 'native' | 'knockd' | 'fwknop' | 'fwknopUdp' | 'floor';
 
 /** A packet of a knock: a SYN, or a datagram where it has a payload. */
 export interface KnockPacket {
@@ -21,6 +21,8 @@ export interface Contender {
   readonly name: ContenderName;
   readonly place: Place;
   readonly garbage: Garbage;
+  /** Where its door's command says for whom it was started (bench/commandpipe.ts); without it the door opens a port. */
+  readonly pipe?: string;
   /** The packets of one fresh knock from each of these addresses of the client's machine, in order. */
   composeKnocks(sources: readonly string[]): readonly (readonly KnockPacket[])[];
   /** Starts the daemon, where there is one. @returns when it hears knocks */

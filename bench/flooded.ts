@@ -3,9 +3,9 @@
  * the ports of its window, or datagrams to its port, each from a random source.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Contender, ContenderName } from './contender.js';
+import type { Contender, ContenderName, Garbage } from './contender.js';
 import { pinDaemon } from './processors.js';
-import { atLeast, type Figure, type Unit, type Value } from './table.js';
+import { atLeast, type Figure, figureOf, type Unit } from './table.js';
 import { type Found, knockOften, straight } from './tries.js';
 
 interface Row {
@@ -22,12 +22,12 @@ const rows: readonly Row[] = [
 ];
 
 /** The flood alone, so that every table, queue and buffer is as full as it gets. */
-const leadMs = 4000;
+export const fullAfterMs = 4000;
 const everyMs = 30;
 /** Until what waited in buffers has been read. */
 const settleMs = 1000;
 
-interface Flooded extends Found {
+export interface Flooded extends Found {
   /** In %. */
   readonly lost: number | undefined;
 }
@@ -38,19 +38,32 @@ export async function measureFlooded(contenders: readonly Contender[], knocks: n
   const figures: Figure[] = [];
   for (const row of rows) {
     const found = new Map<ContenderName, Flooded>();
-    for (const contender of contenders) found.set(contender.name, await knockUnder(contender, row, knocks));
+    for (const contender of contenders) {
+      const strangers = { garbage: contender.garbage, perSecond: row.perSecond, leadMs: fullAfterMs };
+      found.set(contender.name, await knockUnder(contender, strangers, knocks));
+    }
     figures.push(...figuresOf(row, found, knocks));
   }
   return figures;
 }
 
-async function knockUnder(contender: Contender, { perSecond }: Row, knocks: number): Promise<Flooded> {
+/** What strangers send meanwhile. */
+export interface Strangers {
+  readonly garbage: Garbage;
+  /** Undefined: as many as the machine sends. */
+  readonly perSecond: number | undefined;
+  /** The flood alone before the first knock. */
+  readonly leadMs: number;
+}
+
+/** The contender runs already. */
+export async function knockUnder(
+  contender: Contender,
+  { garbage, perSecond, leadMs }: Strangers,
+  knocks: number,
+): Promise<Flooded> {
   const lostBefore = (await contender.lost()) ?? 0;
-  const flood = {
-    garbage: contender.garbage,
-    leadMs,
-    ...(perSecond === undefined ? {} : { perSecond }),
-  };
+  const flood = { garbage, leadMs, ...(perSecond === undefined ? {} : { perSecond }) };
   const found = await knockOften(contender, { knocks, everyMs, way: straight, flood });
   await sleep(settleMs);
   const lost = await contender.lost();
@@ -58,19 +71,9 @@ async function knockUnder(contender: Contender, { perSecond }: Row, knocks: numb
 }
 
 function figuresOf(row: Row, found: ReadonlyMap<ContenderName, Flooded>, knocks: number): Figure[] {
-  const figure = (name: string, unit: Unit, read: (flooded: Flooded) => number | undefined): Figure => {
-    const values: Record<string, Value> = {};
-    for (const [contender, flooded] of found) {
-      const value = read(flooded);
-      if (value !== undefined) values[contender] = { value };
-    }
-    return {
-      group: `knocks that open under a flood, one try each, ${knocks} of each contender`,
-      name,
-      unit,
-      values,
-    };
-  };
+  const group = `knocks that open under a flood, one try each, ${knocks} of each contender`;
+  const figure = (name: string, unit: Unit, read: (flooded: Flooded) => number | undefined) =>
+    figureOf({ group, name, unit }, found, read);
   const opened = figure(`${row.name}: knocks that open`, '%', each => each.opened);
   return [
     { ...opened, goal: atLeast(`≥ ${row.wanted} %`, row.wanted, opened.values.portknock?.value) },

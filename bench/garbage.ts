@@ -9,16 +9,16 @@ import { pinDaemon } from './processors.js';
 import { type Spread, spreadOf } from './spread.js';
 import { atMost, type Figure, median, type Value } from './table.js';
 
-const perSecond = 100_000;
+export const perSecond = 100_000;
 const floodMs = 2000;
 /** Until what waited in buffers has been read. */
 const settleMs = 500;
 /** Ports that nobody's window holds, and no door. */
-const beside: Garbage = { ports: Array.from({ length: 256 }, (_, offset) => 20_000 + offset) };
+export const beside: Garbage = { ports: Array.from({ length: 256 }, (_, offset) => 20_000 + offset) };
 /** Of the smallest. */
 const wantedEven = 1.1;
 /** Less than this of a processor is what the kernel charges a process that sleeps. */
-const nothingMicroseconds = 0.001;
+export const nothingMicroseconds = 0.001;
 
 /** The contenders run already. */
 export async function measureGarbage(contenders: readonly Contender[], rounds: number): Promise<Figure[]> {
@@ -76,8 +76,8 @@ function unevenness(rows: readonly Figure[], group: string, contender: Contender
   };
 }
 
-/** Microseconds a packet; in turns, so that whatever else this machine does meets all of them alike. */
-async function measureCosts(
+/** Microseconds a packet, of contenders that run; in turns, so that whatever else this machine does meets all of them alike. */
+export async function measureCosts(
   contenders: readonly Contender[],
   rounds: number,
   garbageFor: (contender: Contender) => Garbage,

@@ -4,7 +4,7 @@
  */
 import { createInterface } from 'node:readline';
 import { type FloodRequest, flood } from './flooder.js';
-import { type KnockRequest, knockAndConnect } from './prober.js';
+import { type KnockRequest, knockAndWait } from './prober.js';
 import { runSeries, type SeriesRequest } from './series.js';
 import { type RunRequest, type StartRequest, timeRun, timeStart } from './stopwatch.js';
 
@@ -13,7 +13,7 @@ export type Request = KnockRequest | SeriesRequest | FloodRequest | RunRequest |
 function perform(request: Request): object | Promise<object> {
   switch (request.do) {
     case 'knock':
-      return knockAndConnect(request);
+      return knockAndWait(request);
     case 'series':
       return runSeries(request);
     case 'flood':

@@ -5,7 +5,7 @@ import type { Floor } from './floor.js';
 import { knockAt } from './knocking.js';
 import { pinDaemon } from './processors.js';
 import { type Spread, spreadOf } from './spread.js';
-import { atMost, type Figure } from './table.js';
+import { atMost, type Figure, type Value } from './table.js';
 
 /** Of knockd's. */
 const wantedShares = { p50: 1 / 40, p99: 1 / 20 } as const;
@@ -20,20 +20,32 @@ export async function measureLatency(
   floor: Floor,
   knocks: number,
 ): Promise<Figure[]> {
+  const open: number[] = [];
+  const spreads = await timeKnocks(contenders, knocks, async () => {
+    open.push(await knockAt(floor, floor.openPort));
+  });
+  return figures(spreads, spreadOf(open));
+}
+
+/** The contenders run already. @param besides done in every turn @throws Error where a knock never opened */
+export async function timeKnocks(
+  contenders: readonly Contender[],
+  knocks: number,
+  besides: () => Promise<void> = async () => {},
+): Promise<ReadonlyMap<ContenderName, Spread>> {
   for (const contender of contenders) pinDaemon(await contender.processes());
   const times = new Map<ContenderName, number[]>(contenders.map(({ name }) => [name, []]));
-  const open: number[] = [];
   // The first of each is not measured: the prober is new to it.
   for (let knock = 0; knock <= knocks; knock++) {
     for (const contender of contenders) {
       const ms = await knockAt(contender);
       if (knock > 0) times.get(contender.name)!.push(ms);
     }
-    open.push(await knockAt(floor, floor.openPort));
+    await besides();
     // At no fixed distance: some daemons look for packets by a clock of their own.
     await sleep(Math.random() * 100);
   }
-  return figures(new Map([...times].map(([name, values]) => [name, spreadOf(values)])), spreadOf(open));
+  return new Map([...times].map(([name, values]) => [name, spreadOf(values)]));
 }
 
 function figures(spreads: ReadonlyMap<ContenderName, Spread>, open: Spread): Figure[] {
@@ -53,6 +65,7 @@ function figures(spreads: ReadonlyMap<ContenderName, Spread>, open: Spread): Fig
   return [...rows, { group, name, unit: 'ms', values: { floor: { value: open.p50 } } }];
 }
 
-function valueFrom(spread: Spread, name: 'p50' | 'p99' | 'min' | 'max') {
+/** The median with its quarters, the others alone. */
+export function valueFrom(spread: Spread, name: 'p50' | 'p99' | 'min' | 'max'): Value {
   return name === 'p50' ? { value: spread.p50, low: spread.p25, high: spread.p75 } : { value: spread[name] };
 }

@@ -1,10 +1,10 @@
 /** Memory idle and after a flood from sources that are all different, what the flood costs, and what of it was lost. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Contender, ContenderName } from './contender.js';
+import type { Contender, ContenderName, Garbage } from './contender.js';
 import type { Floor } from './floor.js';
 import { knockAt } from './knocking.js';
 import { mostResidentMib, proportionalMib, residentMib } from './process.js';
-import { atMost, type Figure, type Unit, type Value } from './table.js';
+import { atMost, type Figure, figureOf, type Goal, type Unit } from './table.js';
 
 const settleMs = 2000;
 const floodTimeoutMs = 60_000;
@@ -12,7 +12,7 @@ const wantedGrowthMib = 32;
 const recoveryMs = 60_000;
 
 /** One contender's flood: each list by process, the daemon's first process first. */
-interface Flooded {
+export interface Flooded {
   readonly idle: readonly number[];
   readonly idleShared: number;
   readonly after: readonly number[];
@@ -30,12 +30,14 @@ export async function measureMemory(
   sources: number,
 ): Promise<Figure[]> {
   const found = new Map<ContenderName, Flooded>();
-  for (const contender of contenders) found.set(contender.name, await floodOne(contender, sources));
+  for (const contender of contenders)
+    found.set(contender.name, await floodOne(contender, contender.garbage, sources));
   return figures(found, await idleNode(floor), sources);
 }
 
-async function floodOne(contender: Contender, packets: number): Promise<Flooded> {
-  const { place, garbage } = contender;
+/** Starts the contender, and stops it again. @throws Error where it does not open any more after its flood */
+export async function floodOne(contender: Contender, garbage: Garbage, packets: number): Promise<Flooded> {
+  const { place } = contender;
   await contender.start();
   try {
     const pids = await contender.processes();
@@ -84,17 +86,10 @@ async function idleNode({ place }: Floor): Promise<number> {
 
 function figures(found: ReadonlyMap<ContenderName, Flooded>, node: number, sources: number): Figure[] {
   const group = `resident memory, and a flood from ${sources.toLocaleString('en')} spoofed sources`;
-  const row = (name: string, unit: Unit, read: (flooded: Flooded) => number | undefined): Figure => {
-    const values: Record<string, Value> = {};
-    for (const [contender, flooded] of found) {
-      const value = read(flooded);
-      if (value !== undefined) values[contender] = { value };
-    }
-    return { group, name, unit, values };
-  };
+  const row = (name: string, unit: Unit, read: (flooded: Flooded) => number | undefined) =>
+    figureOf({ group, name, unit }, found, read);
   const idle = row('idle', 'MiB', each => sum(each.idle));
-  const grown = row('more than idle', 'MiB', ({ after, idle }) => sum(after) - sum(idle));
-  const goal = atMost(`≤ ${wantedGrowthMib} MiB`, wantedGrowthMib, grown.values.portknock?.value);
+  const grown = row('more than idle', 'MiB', growthMib);
   const part = (name: string, index: number): Figure => {
     const ours = found.get('portknock')?.idle[index];
     return { group, name, unit: 'MiB', values: ours === undefined ? {} : { portknock: { value: ours } } };
@@ -105,13 +100,21 @@ function figures(found: ReadonlyMap<ContenderName, Flooded>, node: number, sourc
     part('  of it the listener', 1),
     row('  idle, shared pages divided (PSS)', 'MiB', ({ idleShared }) => idleShared),
     row('after the flood', 'MiB', ({ after }) => sum(after)),
-    { ...grown, goal },
+    { ...grown, goal: growthGoal(grown) },
     row('most at any time', 'MiB', ({ most }) => sum(most)),
     row('packets sent', 'packets', ({ sent }) => sent),
     row('sent in a second', '/s', ({ perSecond }) => perSecond),
     row('lost before the daemon', 'packets', ({ lost }) => lost),
     row('from its end to a knock that opens', 'ms', ({ openAgainMs }) => openAgainMs),
   ];
+}
+
+export function growthMib({ after, idle }: Flooded): number {
+  return sum(after) - sum(idle);
+}
+
+export function growthGoal({ values }: Figure): Goal | undefined {
+  return atMost(`≤ ${wantedGrowthMib} MiB`, wantedGrowthMib, values.portknock?.value);
 }
 
 function sum(values: readonly number[]): number {

@@ -13,6 +13,10 @@ export const notes: readonly string[] = [
   'Lost, reordered, doubled: decided at the sender, by the seeded network of the tests; the same for all.',
   'Flood: SYNs to the ports of the window or of the sequence, evenly, or base64 of 204 bytes to the UDP port of fwknopd,',
   'from random sources. The sequence of knockd is thus spared the worst: all SYNs to its first port.',
+  'Sequences: knockd and portknockd in its place, equal but for the program: three SYNs, a timeout of 5 s, a log file, and a',
+  'command that the shell itself runs (echo to a pipe), until whose word it is counted; native door: one of',
+  'portknockd’s own that opens a port, heard at the interface too. A sequence has opened if that was done within 1 s.',
+  'knockd logs every SYN that goes on with a sequence, portknockd the first 1,000 in ten seconds.',
   'Lost before the daemon: as portknockd counts, and the kernel for a UDP socket. For libpcap nobody does from outside.',
   areSeparate
     ? 'Processors: knocks and floods are sent on the last one, on which the kernel also does its part for each packet,'

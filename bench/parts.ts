@@ -13,6 +13,8 @@ import { measureLatency } from './latency.js';
 import { measureMemory } from './memory.js';
 import { Portknock } from './portknock.js';
 import { withScope } from './scope.js';
+import { createSequenced } from './sequenced.js';
+import { measureSequenceMemory, measureSequences, measureSpoofed } from './sequences.js';
 import { measureStarts } from './start.js';
 import { measureSuccess } from './success.js';
 import type { Figure } from './table.js';
@@ -92,6 +94,7 @@ export const parts: Readonly<Record<string, Part>> = {
   client: ({ daemons, floor }, { runs }) =>
     whileRunning(daemons, () => measureClientRuns(daemons, floor, runs)),
   start: ({ daemons, floor }, { starts }) => measureStarts(daemons, floor, starts),
+  sequences: (_, counts) => measureAllSequences(counts),
   idle: ({ daemons }, { idleSeconds }) => whileRunning(daemons, () => measureIdle(daemons, idleSeconds)),
 };
 
@@ -105,6 +108,18 @@ async function whileRunning<Result>(
   } finally {
     for (const contender of contenders) await contender.stop();
   }
+}
+
+/** In namespaces of its own, for their firewall and their interface are not the other parts'. */
+function measureAllSequences(counts: Counts): Promise<Figure[]> {
+  return withScope(async scope => {
+    const contenders = await createSequenced(scope);
+    return [
+      ...(await whileRunning(contenders, () => measureSequences(contenders, counts))),
+      ...(await measureSpoofed(contenders, counts.floodedTries)),
+      ...(await measureSequenceMemory(contenders, counts.sources)),
+    ];
+  });
 }
 
 function measurePopulation(rounds: number): Promise<Figure[]> {

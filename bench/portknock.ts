@@ -135,7 +135,7 @@ function others(count: number): NamedSettings[] {
 }
 
 /** A folder that is not in memory, where there is one: what makes a ledger durable is part of the figure. */
-function folderOnDisk(scope: Scope): string {
+export function folderOnDisk(scope: Scope): string {
   const folder = mkdtempSync(join(project, 'dist', 'bench-'));
   mkdirSync(join(folder, 'state'));
   scope.after(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,7 +1,9 @@
 /**
  * Knocks, and finds the moment at which the door is open: connections are begun several times in a millisecond until one
- * is answered. It blocks the event loop meanwhile, so that Node's own turns are no part of what is measured.
+ * is answered; or at which its command was started, which says so. It blocks the event loop meanwhile, so that Node's
+ * own turns are no part of what is measured.
  */
+import { CommandPipe } from './commandpipe.js';
 import type { KnockPacket } from './contender.js';
 import { ipv4Number } from './packet.js';
 import { KnockSender } from './sender.js';
@@ -23,26 +25,48 @@ export interface KnockRequest {
   readonly packets: readonly KnockPacket[];
   /** The port that opens. */
   readonly door: number;
+  /** Instead: what the command that is started writes to. */
+  readonly pipe?: string;
   readonly timeoutMs: number;
   /** For the floor: the door is open before the knock, and after it. */
   readonly alwaysOpen?: boolean;
 }
 
-/** @returns milliseconds from before the last packet to the first connection; undefined where none came in time */
-export function knockAndConnect(request: KnockRequest): { readonly ms: number | undefined } {
-  const { source, address, packets, timeoutMs } = request;
-  const door = socketAddress(address, request.door);
-  const from = socketAddress(source, 0);
+/** The moment at which a door is seen to be open; undefined where it is not until then. */
+type Watch = (deadline: number) => number | undefined;
+
+/**
+ * @returns milliseconds from before the last packet to the first connection, or the command's word; undefined where
+ * neither came in time
+ */
+export function knockAndWait(request: KnockRequest): { readonly ms: number | undefined } {
   waitExactly();
-  if (request.alwaysOpen !== true && firstConnection(door, from, performance.now() + shutForMs) !== undefined)
+  if (request.pipe === undefined) return knockAndConnect(request);
+  const pipe = new CommandPipe(request.pipe);
+  try {
+    return knock(request, deadline => pipe.toldBy(request.source, deadline));
+  } finally {
+    pipe.close();
+  }
+}
+
+function knockAndConnect(request: KnockRequest): { readonly ms: number | undefined } {
+  const door = socketAddress(request.address, request.door);
+  const from = socketAddress(request.source, 0);
+  const watch: Watch = deadline => firstConnection(door, from, deadline);
+  if (request.alwaysOpen !== true && watch(performance.now() + shutForMs) !== undefined)
     throw new Error(`port ${request.door} was open before the knock`);
+  return knock(request, watch);
+}
+
+function knock({ source, address, packets, timeoutMs }: KnockRequest, watch: Watch) {
   const sender = new KnockSender(packets.length, address);
   try {
     for (const [index, packet] of packets.entries()) sender.put(index, ipv4Number(source), packet);
     sender.send(packets.length - 1);
     const begun = performance.now();
     sender.send(1, packets.length - 1);
-    const at = firstConnection(door, from, begun + timeoutMs);
+    const at = watch(begun + timeoutMs);
     return { ms: at === undefined ? undefined : at - begun };
   } finally {
     sender.close();

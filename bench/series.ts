@@ -6,6 +6,7 @@
  * A stranger's flood goes on meanwhile, where there is one. It is sent by this process: it pauses for no knock, as it
  * would where two processes share a processor.
  */
+import { CommandPipe } from './commandpipe.js';
 import type { KnockPacket } from './contender.js';
 import { Flood, type FloodPlan } from './flooder.js';
 import { ipv4Number } from './packet.js';
@@ -33,6 +34,8 @@ export interface SeriesRequest {
   /** Dotted IPv4. */
   readonly address: string;
   readonly door: number;
+  /** Instead: what the command that is started writes to. */
+  readonly pipe?: string;
   readonly knocks: readonly PlannedKnock[];
   /** From one knock to the next. */
   readonly everyMs: number;
@@ -63,7 +66,10 @@ export function runSeries(request: SeriesRequest): SeriesResult {
   const flood = request.flood && new Flood(request.address, request.flood);
   const lead = request.flood?.leadMs ?? 0;
   const startOf = (index: number) => lead + index * request.everyMs + Math.random() * turnMs;
-  const tries = request.knocks.map((knock, index) => new Try(request, knock, startOf(index)));
+  const pipe = request.pipe === undefined ? undefined : new CommandPipe(request.pipe);
+  const signOf = ({ source }: PlannedKnock) =>
+    pipe === undefined ? new Connecting(request, source) : new Listening(pipe, source);
+  const tries = request.knocks.map((knock, index) => new Try(request, knock, startOf(index), signOf(knock)));
   const begun = performance.now();
   try {
     for (
@@ -80,6 +86,7 @@ export function runSeries(request: SeriesRequest): SeriesResult {
     return { opened, sent: flood?.sent ?? 0, ms: performance.now() - begun };
   } finally {
     flood?.close();
+    pipe?.close();
   }
 }
 
@@ -92,42 +99,88 @@ function advance(tries: readonly Try[], now: number): number {
   return Number.POSITIVE_INFINITY;
 }
 
-/** One knock: its packets, each when it is due, and then attempts to connect until its time is up. */
+/** By what it is seen that a knock has opened the door. */
+interface Sign {
+  /** Done often, from the knock's begin to its end. */
+  advance(now: number): void;
+  isSeen(): boolean;
+  drop(): void;
+}
+
+/** Attempts to connect. */
+class Connecting implements Sign {
+  readonly #door: Buffer;
+  readonly #from: Buffer;
+  readonly #attempts = new Attempts(recentAttempts);
+  #next = 0;
+
+  constructor({ address, door }: SeriesRequest, source: string) {
+    this.#door = socketAddress(address, door);
+    this.#from = socketAddress(source, 0);
+  }
+
+  advance(now: number): void {
+    if (now < this.#next) return;
+    this.#attempts.add(beginConnect(this.#door, this.#from));
+    this.#next = now + attemptEveryMs;
+  }
+
+  isSeen(): boolean {
+    return this.#attempts.connected(0);
+  }
+
+  drop(): void {
+    this.#attempts.dropAll();
+  }
+}
+
+/** The word of the command. */
+class Listening implements Sign {
+  readonly #pipe: CommandPipe;
+  readonly #source: string;
+
+  constructor(pipe: CommandPipe, source: string) {
+    this.#pipe = pipe;
+    this.#source = source;
+  }
+
+  advance(): void {}
+
+  isSeen(): boolean {
+    return this.#pipe.hasTold(this.#source);
+  }
+
+  drop(): void {}
+}
+
+/** One knock: its packets, each when it is due, and then a look at whether it has opened, until its time is up. */
 class Try {
   readonly startsAt: number;
   outcome: 'pending' | 'opened' | 'shut' = 'pending';
   readonly #knock: PlannedKnock;
-  readonly #door: Buffer;
-  readonly #from: Buffer;
   readonly #address: string;
   readonly #patienceMs: number;
-  readonly #attempts = new Attempts(recentAttempts);
+  readonly #sign: Sign;
   #sender: KnockSender | undefined;
   #sent = 0;
-  #nextAttempt: number;
   #nextLook: number;
   #deadline = Number.POSITIVE_INFINITY;
 
-  constructor({ address, door, patienceMs }: SeriesRequest, knock: PlannedKnock, startsAt: number) {
+  constructor({ address, patienceMs }: SeriesRequest, knock: PlannedKnock, startsAt: number, sign: Sign) {
     this.startsAt = startsAt;
     this.#knock = knock;
     this.#address = address;
     this.#patienceMs = patienceMs;
-    this.#door = socketAddress(address, door);
-    this.#from = socketAddress(knock.source, 0);
-    this.#nextAttempt = startsAt;
+    this.#sign = sign;
     this.#nextLook = startsAt;
   }
 
   advance(now: number): void {
     this.#sendDue(now);
-    if (now >= this.#nextAttempt) {
-      this.#attempts.add(beginConnect(this.#door, this.#from));
-      this.#nextAttempt = now + attemptEveryMs;
-    }
+    this.#sign.advance(now);
     if (now < this.#nextLook) return;
     this.#nextLook = now + lookEveryMs;
-    if (this.#attempts.connected(0)) this.#end('opened');
+    if (this.#sign.isSeen()) this.#end('opened');
     else if (now > this.#deadline) this.#end('shut');
   }
 
@@ -161,6 +214,6 @@ class Try {
 
   #end(outcome: 'opened' | 'shut'): void {
     this.outcome = outcome;
-    this.#attempts.dropAll();
+    this.#sign.drop();
   }
 }

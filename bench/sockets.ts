@@ -11,6 +11,7 @@ const raw = 3;
 const nonBlocking = 0o4000;
 const closeOnExec = 0o2000000;
 const rawProtocol = 255;
+const pollIn = 1;
 const pollOut = 4;
 const pollFailed = 8 | 16;
 const pollLength = 8;
@@ -67,6 +68,14 @@ function timespec(ms: number): Buffer {
   bytes.writeBigInt64LE(BigInt(Math.floor(nanoseconds / 1e9)));
   bytes.writeBigInt64LE(BigInt(nanoseconds % 1e9), 8);
   return bytes;
+}
+
+/** Whether something can be read of a descriptor, or can within so long. */
+export function isReadable(fd: number, waitMs: number): boolean {
+  const table = Buffer.alloc(pollLength);
+  table.writeInt32LE(fd, 0);
+  table.writeInt16LE(pollIn, 4);
+  return ppollCall(table, 1, timespec(waitMs), null) === 1;
 }
 
 /** Has the kernel end this thread's waits when they are over, not up to 50 µs later (prctl(2), PR_SET_TIMERSLACK). */

@@ -33,6 +33,7 @@ export interface Goal {
 /** In the order in which they stand, and what they are called. */
 export const contenderTitles: Readonly<Record<ContenderName, string>> = {
   portknock: 'portknock',
+  native: 'native door',
   knockd: 'knockd',
   fwknop: 'fwknop',
   fwknopUdp: 'fwknop -U',
@@ -40,6 +41,20 @@ export const contenderTitles: Readonly<Record<ContenderName, string>> = {
 };
 
 export const contenderNames = Object.keys(contenderTitles) as ContenderName[];
+
+/** A line with a value of each of whom something was found. */
+export function figureOf<Found>(
+  { group, name, unit }: Pick<Figure, 'group' | 'name' | 'unit'>,
+  found: ReadonlyMap<ContenderName, Found>,
+  read: (each: Found) => Value | number | undefined,
+): Figure {
+  const values: Record<string, Value> = {};
+  for (const [contender, each] of found) {
+    const value = read(each);
+    if (value !== undefined) values[contender] = typeof value === 'number' ? { value } : value;
+  }
+  return { group, name, unit, values };
+}
 
 /** The median, with the quarters below and above it. */
 export function median({ p50, p25, p75 }: Spread): Value {
@@ -66,39 +81,36 @@ export function ratioOf({ unit, values: { portknock, knockd } }: Figure): number
   return portknock.value / knockd.value;
 }
 
-const columns = ['', '', ...Object.values(contenderTitles), 'ratio', 'goal'];
-/** The other columns hold numbers. */
-const wordColumns = new Set([0, 1, columns.length - 1]);
-
-/** Lines without the last newline; numbers right, words left. */
+/** Lines without the last newline; numbers right, words left. Nobody stands there of whom nothing was measured. */
 export function formatTable(figures: readonly Figure[]): string {
+  const present = contenderNames.filter(name => figures.some(({ values }) => values[name] !== undefined));
+  const columns = ['', '', ...present.map(name => contenderTitles[name]), 'ratio', 'goal'];
   const groups = [...new Set(figures.map(({ group }) => group))];
   const rows = groups.flatMap(group => [
     [group],
-    ...figures.filter(figure => figure.group === group).map(cellsOf),
+    ...figures.filter(figure => figure.group === group).map(figure => cellsOf(figure, present)),
   ]);
   const widths = columns.map((title, column) =>
     Math.max(title.length, ...rows.filter(row => row.length > 1).map(row => [...row[column]!].length)),
   );
   const line = (cells: readonly string[]) => {
     if (cells.length === 1) return cells[0]!;
-    const aligned = cells.map((cell, column) => pad(cell, widths[column]!, column));
+    const aligned = cells.map((cell, column) => {
+      const isNumber = column > 1 && column < columns.length - 1;
+      return isNumber ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!);
+    });
     return aligned.join('  ').trimEnd();
   };
   return [columns, ...rows].map(line).join('\n');
 }
 
-function pad(cell: string, width: number, column: number): string {
-  return wordColumns.has(column) ? cell.padEnd(width) : cell.padStart(width);
-}
-
-function cellsOf(figure: Figure): string[] {
+function cellsOf(figure: Figure, contenders: readonly ContenderName[]): string[] {
   const { name, unit, values, goal } = figure;
   const ratio = ratioOf(figure);
   return [
     `  ${name}`,
     unit,
-    ...contenderNames.map(contender => formatValue(values[contender])),
+    ...contenders.map(contender => formatValue(values[contender])),
     ratio === undefined ? '' : formatRatio(ratio),
     goal === undefined ? '' : `${goal.text}: ${goal.met ? 'met' : 'missed'}`,
   ];

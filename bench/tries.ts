@@ -37,7 +37,7 @@ export interface Found {
 
 /** @throws Error where the door is open to somebody who has not knocked */
 export async function knockOften(contender: Contender, tries: Tries): Promise<Found> {
-  const { place } = contender;
+  const { pipe, place } = contender;
   const sources = Array.from({ length: tries.knocks }, () => place.freshSource());
   const planned = plan(sources, contender.composeKnocks(sources), tries.way);
   const stranger = { source: place.freshSource(), arrivals: [] };
@@ -49,6 +49,7 @@ export async function knockOften(contender: Contender, tries: Tries): Promise<Fo
     do: 'series',
     address: place.server.ipv4,
     door: doorPort,
+    ...(pipe === undefined ? {} : { pipe }),
     knocks: [...planned, stranger],
     everyMs: tries.everyMs,
     patienceMs,

@@ -5,9 +5,12 @@ export type {
   KnockDelivery,
   KnockOptions,
   KnockRequest,
+  PlainSequenceRequest,
   PortSequenceRequest,
 } from './client/request.js';
 export type { Family, KnockedAddress, KnockResult } from './client/result.js';
+export type { ProfileAccess } from './system/document.js';
+export type { PlainSequenceDoor, PlainSequenceProfile } from './system/plainprofile.js';
 export {
   type ClassicIdentity,
   type PortSequenceProfile,

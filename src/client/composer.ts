@@ -13,6 +13,8 @@ export interface Composition {
   /** Milliseconds since 1970; undefined where it carries no time. */
   readonly time: number | undefined;
   readonly hits: readonly Hit[];
+  /** What --verbose says of it. */
+  readonly description: string;
   /** The system's word for why there is no way to the target; then there is nothing to send. */
   readonly failure: string | undefined;
 }
@@ -25,4 +27,6 @@ export interface Composer {
    * @throws KnockError; none of it may be sent then
    */
   compose(targets: readonly Target[], warn: Warn): Promise<readonly Composition[]>;
+  /** What to do where nothing opened. */
+  readonly advice: string;
 }

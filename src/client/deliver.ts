@@ -14,9 +14,7 @@ export type KnockEvent =
       readonly event: 'knocking';
       readonly attempt: number;
       readonly address: string;
-      readonly bound: string | undefined;
-      readonly time: number | undefined;
-      readonly hits: readonly Hit[];
+      readonly description: string;
     }
   | { readonly event: 'sent' }
   | { readonly event: 'unreachable'; readonly address: string; readonly code: string }
@@ -55,14 +53,14 @@ export async function knockOnce(delivery: Delivery, attempt: number): Promise<Kn
 
 async function knockAt(
   delivery: Delivery,
-  { target, bound, time, hits, failure }: Composition,
+  { target, bound, time, hits, description, failure }: Composition,
   attempt: number,
 ): Promise<KnockedAddress> {
   const { options, watch } = delivery;
   const knocked = { ...target, bound, time };
   try {
     if (failure !== undefined) throw Object.assign(new Error(failure), { code: failure });
-    watch({ event: 'knocking', attempt, address: target.address, bound, time, hits });
+    watch({ event: 'knocking', attempt, address: target.address, description });
     await send(delivery, target, hits);
     return { ...knocked, ports: hits.length, failure: undefined };
   } catch (error) {

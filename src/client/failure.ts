@@ -8,6 +8,8 @@ import type { KnockResult } from './result.js';
  * - `no-address`: the host does not resolve, or has no address of the wanted family
  * - `unreachable`: no address of the host can be reached from here
  * - `not-permitted`: raw packets need a privilege that is not there
+ * - `used-up`: no sequence for one use is left in the file
+ * - `sequence-file`: the file of sequences for one use cannot be used
  * - `clock`: the clock of this machine cannot be right
  * - `nothing-listens`: the port is reached, and nobody listens there
  * - `not-open`: the port did not open in time
@@ -16,6 +18,8 @@ export type KnockFailure =
   | 'no-address'
   | 'unreachable'
   | 'not-permitted'
+  | 'used-up'
+  | 'sequence-file'
   | 'clock'
   | 'nothing-listens'
   | 'not-open';

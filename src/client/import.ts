@@ -20,10 +20,17 @@ export async function importProfile({ file, options }: Import): Promise<number> 
   if (options.quiet) return 0;
   process.stdout.write(`imported ${summary(profile)}\n`);
   if (file !== '-') process.stderr.write(`portknock: hint: ${file} still holds the keys; delete it\n`);
-  if (isClassic(profile.identity)) {
-    process.stderr.write('portknock: warning: whoever sees a classic knock can repeat it\n');
-  }
+  const warning = warningFor(profile);
+  if (warning !== undefined) process.stderr.write(`portknock: warning: ${warning}\n`);
   return 0;
+}
+
+function warningFor(profile: Profile): string | undefined {
+  if (profile.method === 'port-sequence') {
+    return isClassic(profile.identity) ? 'whoever sees a classic knock can repeat it' : undefined;
+  }
+  const isRepeatable = [...profile.doors.values()].some(({ sequence }) => sequence !== undefined);
+  return isRepeatable ? 'whoever sees a plain sequence can repeat it' : undefined;
 }
 
 function renamed(profile: Profile, { name = profile.name, host = profile.host }: ClientOptions): Profile {
@@ -86,6 +93,8 @@ function summary({ name, host, doors }: Profile): string {
 }
 
 /** A profile without its secrets. */
-function toDocument({ name, host, method, basePort, doors }: Profile): Record<string, unknown> {
-  return { name, host: host ?? null, method, base_port: basePort, doors: [...doors.keys()] };
+function toDocument(profile: Profile): Record<string, unknown> {
+  const { name, host, method, doors } = profile;
+  const basePort = method === 'port-sequence' ? { base_port: profile.basePort } : {};
+  return { name, host: host ?? null, method, ...basePort, doors: [...doors.keys()] };
 }

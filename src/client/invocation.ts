@@ -1,4 +1,4 @@
-/** A command line → what is to be done: one of five forms, told apart by their first words. */
+/** A command line → what is to be done: one of six forms, told apart by their first words. */
 import { closestMatch } from 'leven';
 import { dashed, integerArgument, type Options, readCommandLine } from '../system/command-line.js';
 import { OperatorError } from '../system/error.js';
@@ -13,6 +13,8 @@ const table = {
   wait: { kind: 'text', short: 'w' },
   timeout: { kind: 'text', short: 't' },
   retries: { kind: 'text', short: 'r' },
+  udp: { kind: 'flag', short: 'u' },
+  oneTimeSequences: { kind: 'text' },
   delay: { kind: 'text', short: 'd' },
   ipv4: { kind: 'flag', short: '4' },
   ipv6: { kind: 'flag', short: '6' },
@@ -51,6 +53,13 @@ export type Invocation =
       readonly options: ClientOptions;
     }
   | {
+      readonly form: 'sequence';
+      readonly host: string;
+      /** The ports as they were written; none with one-time sequences. */
+      readonly operands: readonly string[];
+      readonly options: ClientOptions;
+    }
+  | {
       readonly form: 'proxy';
       readonly name: string;
       readonly host: string;
@@ -60,8 +69,7 @@ export type Invocation =
   | { readonly form: 'import'; readonly file: string; readonly options: ClientOptions }
   | { readonly form: 'profiles'; readonly options: ClientOptions };
 
-const sending: readonly OptionName[] = [
-  'address',
+const delivering: readonly OptionName[] = [
   'timeout',
   'retries',
   'delay',
@@ -71,14 +79,16 @@ const sending: readonly OptionName[] = [
   'quiet',
   'verbose',
 ];
+const sending: readonly OptionName[] = [...delivering, 'address'];
 const knocking: readonly OptionName[] = [...sending, 'wait', 'dryRun', 'time', 'json'];
 const identity: readonly OptionName[] = ['clientId', 'siteKeyFile', 'keyFile', 'classicPassphraseFile'];
 
 const allowed: Readonly<
-  Record<'direct' | 'profile' | 'proxy' | 'import' | 'profiles', readonly OptionName[]>
+  Record<'direct' | 'profile' | 'sequence' | 'proxy' | 'import' | 'profiles', readonly OptionName[]>
 > = {
   direct: [...knocking, ...identity, 'spelling'],
   profile: knocking,
+  sequence: [...delivering, 'udp', 'oneTimeSequences', 'wait', 'dryRun', 'json'],
   proxy: [...sending, 'door'],
   import: ['name', 'host', 'force', 'quiet'],
   profiles: ['json'],
@@ -87,6 +97,7 @@ const allowed: Readonly<
 const shapes = {
   direct: 'portknock HOST BASE-PORT COMMAND-ID',
   profile: 'portknock PROFILE [DOOR]',
+  sequence: 'portknock sequence HOST PORT[:udp]…',
   proxy: 'portknock proxy PROFILE HOST PORT',
   import: 'portknock import FILE',
   profiles: 'portknock profiles',
@@ -117,6 +128,7 @@ function shape(input: readonly string[], options: ClientOptions): Extract<Invoca
     requireCount('import', input, 2);
     return { form: 'import', file: second!, options };
   }
+  if (first === 'sequence') return sequence(input, options);
   if (first === 'proxy') {
     requireCount('proxy', input, 4);
     return { form: 'proxy', name: second!, host: third!, port: portArgument('PORT', fourth!), options };
@@ -127,6 +139,27 @@ function shape(input: readonly string[], options: ClientOptions): Extract<Invoca
   return { form: 'direct', host: first, basePortText: second!, commandText: third!, options };
 }
 
+function sequence(input: readonly string[], options: ClientOptions): Extract<Invocation, { form: Form }> {
+  const [, host, ...operands] = input;
+  if (host === undefined) requireCount('sequence', input, 3);
+  if (options.oneTimeSequences !== undefined && operands.length > 0) {
+    throw new OperatorError('usage', '--one-time-sequences has the ports in its file', {
+      hint: `leave out ${operands.join(' ')}`,
+    });
+  }
+  if (options.oneTimeSequences !== undefined && options.udp) {
+    throw new OperatorError('usage', '--udp does not go with --one-time-sequences', {
+      hint: 'its lines say which ports are UDP, such as 7000:udp',
+    });
+  }
+  if (options.oneTimeSequences === undefined && operands.length === 0) {
+    throw new OperatorError('usage', `no port to knock at on ${host}`, {
+      hint: `it is: ${shapes.sequence}, or --one-time-sequences FILE`,
+    });
+  }
+  return { form: 'sequence', host: host!, operands, options };
+}
+
 function requireCount(form: Form, input: readonly string[], count: number, hint?: string): void {
   if (input.length === count) return;
   const problem = input.length < count ? 'too few arguments' : `one argument too many: "${input[count]}"`;
@@ -134,7 +167,7 @@ function requireCount(form: Form, input: readonly string[], count: number, hint?
 }
 
 function subcommandHint(word: string): string | undefined {
-  const near = closestMatch(word, ['proxy', 'import', 'profiles'], { maxDistance: 2 });
+  const near = closestMatch(word, ['proxy', 'import', 'profiles', 'sequence'], { maxDistance: 2 });
   return near && `did you mean: portknock ${near}?`;
 }
 

@@ -1,4 +1,5 @@
 /** What the command line and a profile ask for, as the options of a knock. */
+import { resolve } from 'node:path';
 import { highestBasePort, spellings } from '../methods/port-sequence/spelling.js';
 import { integerArgument, wordArgument } from '../system/command-line.js';
 import { durationArgument } from '../system/duration.js';
@@ -13,7 +14,7 @@ import {
 import { readKeyFile, readPassphraseFile } from '../system/secret.js';
 import { type Clock, clockWith, fileMemory, ownMemory } from './clock.js';
 import type { Composer } from './composer.js';
-import type { NamedDoor } from './door.js';
+import { profilesDirectory } from './folders.js';
 import { type ClientOptions, type Invocation, portArgument } from './invocation.js';
 import { portSequence } from './portsequence.js';
 import {
@@ -31,6 +32,8 @@ export interface Job {
   readonly place: string;
   /** What is asked for there. */
   readonly purpose: string;
+  /** The end of the sentence that tells of it, such as `for ssh`. */
+  readonly manner: string;
   readonly options: KnockOptions;
   /** Milliseconds since 1970, where it was given. */
   readonly time: number | undefined;
@@ -48,37 +51,54 @@ export function directJob({ host, basePortText, commandText, options }: Direct):
   return {
     place: host,
     purpose: `command ${command}`,
+    manner: `for command ${command}`,
     options: { ...request, ...readDelivery(host, options) },
     time: readTime(options.time),
   };
 }
 
-/** A door of a profile. @throws OperatorError */
-export function profileJob(
-  profile: Profile,
-  door: NamedDoor,
-  options: ClientOptions,
-  host = profile.host,
-): Job {
+/** A door of a profile, by its name there. @throws OperatorError */
+export function profileJob(profile: Profile, door: string, options: ClientOptions, host = profile.host): Job {
   if (host === undefined) {
     throw new OperatorError('no-host', `the profile "${profile.name}" names no host`, {
       hint: 'import it again with --host and --force',
     });
   }
-  const { method, basePort, spelling } = profile;
-  const identity = withAddress(profile.identity, options.address);
   const delivery = readDelivery(host, options);
-  if (door.singleUse && delivery.wait !== undefined) throw wouldUseUp(profile, door, delivery.wait);
+  if (profile.doors.get(door)!.singleUse && delivery.wait !== undefined) {
+    throw wouldUseUp(profile, door, delivery.wait);
+  }
   return {
     place: profile.name,
-    purpose: door.name,
-    options: { method, basePort, spelling, command: door.command, identity, ...delivery },
+    purpose: door,
+    manner: `for ${door}`,
+    options: { ...requestOf(profile, door, options), ...delivery },
     time: readTime(options.time),
   };
 }
 
+function requestOf(profile: Profile, name: string, options: ClientOptions): KnockRequest {
+  const { method } = profile;
+  if (method === 'port-sequence') {
+    const { basePort, spelling } = profile;
+    const { command } = profile.doors.get(name)!;
+    return { method, basePort, spelling, command, identity: withAddress(profile.identity, options.address) };
+  }
+  for (const option of ['address', 'time'] as const) {
+    if (options[option] === undefined) continue;
+    throw new OperatorError('usage', `--${option} has no meaning for a plain sequence, which carries none`);
+  }
+  const { sequence, oneTimeSequences } = profile.doors.get(name)!;
+  if (oneTimeSequences === undefined) return { method, sequence };
+  return { method, oneTimeSequences: resolve(profilesDirectory(), oneTimeSequences) };
+}
+
 /** What composes the knocks of a job. @param onFailure told what could not be remembered of them */
-export function composerOf({ options, time }: Job, onFailure: (why: string) => void): Composer {
+export async function composerOf(
+  { options, time }: Job,
+  onFailure: (why: string) => void,
+): Promise<Composer> {
+  if (options.method === 'plain-sequence') return (await import('./plainsequence.js')).plainSequence(options);
   return portSequence(options, clockOf(options.identity, time, onFailure));
 }
 
@@ -92,8 +112,8 @@ function clockOf(
   return clockWith(isClassic(identity) ? ownMemory() : fileMemory(identity.key, onFailure));
 }
 
-function wouldUseUp(profile: Profile, door: NamedDoor, port: number): OperatorError {
-  return new OperatorError('usage', `--wait would use up the one connection that "${door.name}" lets in`, {
+function wouldUseUp(profile: Profile, door: string, port: number): OperatorError {
+  return new OperatorError('usage', `--wait would use up the one connection that "${door}" lets in`, {
     hint: `let it be joined to yours: portknock proxy ${profile.name} ${profile.host ?? 'HOST'} ${port}`,
   });
 }
@@ -137,7 +157,8 @@ function withAddress(
   );
 }
 
-function readDelivery(host: string, options: ClientOptions): KnockDelivery {
+/** Where to knock and what to do then, by the options. @throws OperatorError `usage` */
+export function readDelivery(host: string, options: ClientOptions): KnockDelivery {
   const { wait, timeout, retries, delay, ipv4, ipv6, raw } = options;
   if (ipv4 && ipv6)
     throw new OperatorError('usage', '-4 and -6 exclude each other', { hint: 'leave out both' });

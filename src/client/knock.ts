@@ -34,24 +34,26 @@ export interface Delivered {
  *
  * That it resolves says only that the knock was sent, unless `wait` names a port: servers never answer. Do not wait for
  * a door that lets a single connection in, which the waiting would use up. Do not keep keys where others can read
- * them; a classic identity can be replayed by anyone on the way. Two knocks of this process with the same key never
+ * them; a classic identity and a plain sequence can be replayed by anyone on the way. Two knocks of this process with the same key never
  * carry the same time; of two processes only the clock keeps them apart.
  *
  * @param options see `KnockOptions`, where each has its unit and range
  * @returns what was sent where, and how long the port took to open
  * @throws TypeError, RangeError for options that are none
- * @throws KnockError by `code`: `no-address`, `unreachable`, `not-permitted`, `clock`, `nothing-listens`, `not-open`
+ * @throws KnockError by `code`: `no-address`, `unreachable`, `not-permitted`, `clock`, `used-up`,
+ *   `sequence-file`, `nothing-listens`, `not-open`
  * @throws the signal's reason, where it was aborted
- * @see PROTOCOL.md section 1
+ * @see PROTOCOL.md sections 1 and 6
  */
 export async function knock(options: KnockOptions): Promise<KnockResult> {
   requireKnockOptions(options);
-  const { result, socket } = await deliver(options, { composer: composerOf(options), watch: () => {} });
+  const { result, socket } = await deliver(options, { composer: await composerOf(options), watch: () => {} });
   socket?.destroy();
   return result;
 }
 
-function composerOf(request: KnockRequest): Composer {
+async function composerOf(request: KnockRequest): Promise<Composer> {
+  if (request.method === 'plain-sequence') return (await import('./plainsequence.js')).plainSequence(request);
   const { identity } = request;
   return portSequence(request, clockWith(isClassic(identity) ? ownMemory() : processMemory(identity.key)));
 }
@@ -179,8 +181,7 @@ class Waiting {
     }
     const knocks = result.attempts === 1 ? 'one knock' : `${result.attempts} knocks`;
     const message = `port ${this.#port} of ${result.host} did not open (${knocks}, ${Math.round(result.totalMs)} ms)`;
-    const hint = 'see on the server what became of the knock: portknockd status';
-    return new KnockError('not-open', message, { hint }, result);
+    return new KnockError('not-open', message, { hint: this.#delivery.composer.advice }, result);
   }
 }
 

@@ -4,7 +4,7 @@ import { errorCode, report } from '../system/error.js';
 import { chooseDoor } from './door.js';
 import { KnockError } from './failure.js';
 import { type ClientOptions, type Invocation, readInvocation } from './invocation.js';
-import { directJob, profileJob } from './job.js';
+import { directJob, type Job, profileJob } from './job.js';
 import { loadProfile } from './profiles.js';
 import { dryRun, failed, runKnock } from './run.js';
 
@@ -29,7 +29,7 @@ async function run(invocation: Invocation): Promise<number> {
     case 'proxy':
       return (await import('./proxy.js')).runProxy(invocation);
     default:
-      return runJob(invocation, invocation.options);
+      return runJob(await jobOf(invocation), invocation.options);
   }
 }
 
@@ -40,16 +40,16 @@ async function tellUsage(form: 'nothing' | 'help' | 'version'): Promise<number> 
   return form === 'nothing' ? 2 : 0;
 }
 
-async function runJob(
-  invocation: Extract<Invocation, { form: 'direct' | 'profile' }>,
-  options: ClientOptions,
-): Promise<number> {
-  if (invocation.form === 'direct') {
-    const job = directJob(invocation);
-    return options.dryRun ? dryRun(job, options) : runKnock(job, options);
-  }
+type Knocking = Extract<Invocation, { form: 'direct' | 'profile' | 'sequence' }>;
+
+async function jobOf(invocation: Knocking): Promise<Job> {
+  if (invocation.form === 'direct') return directJob(invocation);
+  if (invocation.form === 'sequence') return (await import('./operands.js')).sequenceJob(invocation);
   const profile = loadProfile(invocation.name);
-  const job = profileJob(profile, chooseDoor(profile, invocation.door), options);
+  return profileJob(profile, chooseDoor(profile, invocation.door), invocation.options);
+}
+
+function runJob(job: Job, options: ClientOptions): Promise<number> {
   return options.dryRun ? dryRun(job, options) : runKnock(job, options);
 }
 

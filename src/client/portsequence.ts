@@ -21,10 +21,18 @@ export function portSequence(request: PortSequenceRequest, clock: Clock): Compos
       return routes.map((route, index) => {
         const time = times[index];
         const ports = route.failure === undefined ? composePorts(request, route.bound, time ?? 0) : [];
-        return { ...route, time, hits: ports.map(port => ({ protocol: tcp, port })) };
+        const description = describe(route.bound, time, ports);
+        return { ...route, time, hits: ports.map(port => ({ protocol: tcp, port })), description };
       });
     },
+    advice: 'see on the server what became of the knock: portknockd status',
   };
+}
+
+function describe(bound: string | undefined, time: number | undefined, ports: readonly number[]): string {
+  const to = bound === undefined ? 'bound to no address' : `bound to ${bound}`;
+  const at = time === undefined ? 'without time' : `at ${new Date(time).toISOString()}`;
+  return `${to}, ${at}: ${ports.join(' ')}`;
 }
 
 interface Route {

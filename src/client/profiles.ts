@@ -61,7 +61,7 @@ export function saveProfile(profile: Profile): void {
 
 function unknownProfile(name: string): OperatorError {
   const names = profileNames();
-  const near = closestMatch(name, [...names, 'import', 'proxy', 'profiles'], { maxDistance: 2 });
+  const near = closestMatch(name, [...names, 'import', 'proxy', 'profiles', 'sequence'], { maxDistance: 2 });
   const mended = near === undefined ? '' : `did you mean "${near}"? `;
   const there = names.length === 0 ? 'there is none yet' : `there are: ${names.join(', ')}`;
   return new OperatorError('no-profile', `no profile "${name}"`, {

@@ -22,7 +22,7 @@ export async function runProxy({ name, host, port, options }: Proxy): Promise<nu
   const door = chooseDoorTo(profile, options.door, port);
   const job = profileJob(profile, door, options, profile.host ?? host);
   const screen = new Screen({ ...options, place: name, waitPort: port, live: false });
-  const composer = composerOf(job, why => screen.note(why));
+  const composer = await composerOf(job, why => screen.note(why));
   // ssh hands over the alias where its configuration says no more; the profile knows better.
   const doorHost = host === name ? job.options.host : host;
   try {

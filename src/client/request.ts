@@ -17,8 +17,20 @@ export interface PortSequenceRequest {
   readonly identity: SealedIdentity | ClassicIdentity;
 }
 
+/** A knock as a plain sequence of ports, as knockd takes it; it has one of the two. Whoever sees it can repeat it. */
+export interface PlainSequenceRequest {
+  readonly method: 'plain-sequence';
+  /** 1 to 256 ports from 1 to 65535, such as `7000/tcp` and `8000/udp`, in order; a door of knockd's has at most 32. */
+  readonly sequence?: readonly string[] | undefined;
+  /**
+   * The path of a file of sequences for one use each, a copy of the server's. Its next line is marked as used before it
+   * is sent, and is sent again to every address and while waiting: `knock` takes one line, whatever comes of it.
+   */
+  readonly oneTimeSequences?: string | undefined;
+}
+
 /** What is knocked, by method. */
-export type KnockRequest = PortSequenceRequest;
+export type KnockRequest = PortSequenceRequest | PlainSequenceRequest;
 
 /** Where to knock, and what to do then. */
 export interface KnockDelivery {
@@ -61,10 +73,25 @@ export function requireKnockOptions(options: KnockOptions): void {
   requireRequest(options);
 }
 
-function requireRequest({ method, basePort, spelling = 'ordered', command, identity }: KnockRequest): void {
-  if (method !== 'port-sequence') {
-    throw new TypeError(`"method" expected "port-sequence", got ${JSON.stringify(method)}`);
+function requireRequest(request: KnockRequest): void {
+  switch (request.method) {
+    case 'port-sequence':
+      requirePortSequence(request);
+      break;
+    case 'plain-sequence':
+      // Checked by who composes it, which is loaded for it alone.
+      break;
+    default: {
+      const { method } = request as { readonly method: unknown };
+      throw new TypeError(
+        `"method" expected "port-sequence" or "plain-sequence", got ${JSON.stringify(method)}`,
+      );
+    }
   }
+}
+
+function requirePortSequence(request: PortSequenceRequest): void {
+  const { basePort, spelling = 'ordered', command, identity } = request;
   if (!spellings.includes(spelling)) {
     throw new RangeError(`"spelling" expected "ordered" or "spread", got ${JSON.stringify(spelling)}`);
   }

@@ -57,7 +57,9 @@ export function localAddress({ family, address }: Target): Promise<string> {
   const socket = createSocket(family === 4 ? 'udp4' : 'udp6');
   const found = new Promise<string>((resolve, reject) => {
     socket.on('error', reject);
-    socket.connect(9, address, () => resolve(socket.address().address.replace(/%.*/, '')));
+    socket.on('connect', () => resolve(socket.address().address.replace(/%.*/, '')));
+    // Given a callback, it would tell of an error as of success.
+    socket.connect(9, address);
   });
   return found.finally(() => socket.close());
 }

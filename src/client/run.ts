@@ -1,10 +1,12 @@
 /** Does a job of knocking and says what came of it. */
 import { report } from '../system/error.js';
+import type { Warn } from './composer.js';
 import { KnockError } from './failure.js';
 import type { ClientOptions } from './invocation.js';
 import { composerOf, type Job } from './job.js';
 import { deliver } from './knock.js';
 import { addressToBind, composePorts, hasTime } from './portsequence.js';
+import type { KnockDelivery, PlainSequenceRequest, PortSequenceRequest } from './request.js';
 import { resolveHost } from './resolve.js';
 import { type KnockResult, toDocument } from './result.js';
 import { Screen } from './screen.js';
@@ -20,7 +22,7 @@ export async function runKnock(job: Job, showing: Showing): Promise<number> {
   const { options, place } = job;
   const screen = new Screen({ ...showing, place, waitPort: options.wait, live: !showing.json });
   try {
-    const composer = composerOf(job, why => screen.note(why));
+    const composer = await composerOf(job, why => screen.note(why));
     const { result, socket } = await deliver(options, { composer, watch: screen.watch });
     socket?.destroy();
     screen.clear();
@@ -45,22 +47,44 @@ export function failed(error: KnockError): number {
 export async function dryRun(job: Job, showing: Showing): Promise<number> {
   const { options, place } = job;
   const screen = new Screen({ ...showing, place, waitPort: undefined, live: false });
-  const bound = await boundOf(job, message => screen.warn(message));
   const time = job.time ?? Date.now();
-  const ports = composePorts(options, bound, time);
-  const text = showing.json
-    ? JSON.stringify({
-        host: options.host,
-        bound: bound ?? null,
-        time: hasTime(options) ? new Date(time).toISOString() : null,
-        ports,
-      })
-    : ports.join('\n');
+  const rehearsal =
+    options.method === 'port-sequence'
+      ? await rehearsePorts(options, time, message => screen.warn(message))
+      : await rehearseSequence(options, message => screen.warn(message));
+  const { document, lines } = rehearsal;
+  const text = showing.json ? JSON.stringify({ host: options.host, ...document }) : lines.join('\n');
   process.stdout.write(`${text}\n`);
   return 0;
 }
 
-async function boundOf({ options }: Job, warn: (message: string) => void): Promise<string | undefined> {
+/** What would be sent: for programs, and one a line for people. */
+interface Rehearsal {
+  readonly document: Readonly<Record<string, unknown>>;
+  readonly lines: readonly (string | number)[];
+}
+
+async function rehearsePorts(
+  options: KnockDelivery & PortSequenceRequest,
+  time: number,
+  warn: Warn,
+): Promise<Rehearsal> {
+  const bound = await boundOf(options, warn);
+  const ports = composePorts(options, bound, time);
+  const at = hasTime(options) ? new Date(time).toISOString() : null;
+  return { document: { bound: bound ?? null, time: at, ports }, lines: ports };
+}
+
+async function rehearseSequence(request: PlainSequenceRequest, warn: Warn): Promise<Rehearsal> {
+  const { rehearse } = await import('./plainsequence.js');
+  const sequence = await rehearse(request, warn);
+  return { document: { sequence }, lines: sequence };
+}
+
+async function boundOf(
+  options: KnockDelivery & PortSequenceRequest,
+  warn: Warn,
+): Promise<string | undefined> {
   const { identity, host, family } = options;
   if ('classicPassphrase' in identity || identity.address === 'none') return undefined;
   if (identity.address !== 'auto' && identity.address !== 'local') return identity.address;
@@ -74,11 +98,11 @@ async function boundOf({ options }: Job, warn: (message: string) => void): Promi
   }
 }
 
-function sentence({ place, purpose, options }: Job, result: KnockResult): string {
+function sentence({ place, manner, options }: Job, result: KnockResult): string {
   const sent = result.addresses.filter(({ failure }) => failure === undefined);
   const addresses = sent.map(({ address }) => address).join(', ');
   const where = addresses === place ? '' : ` (${addresses})`;
-  const knocked = `knocked ${place}${where} for ${purpose}`;
+  const knocked = `knocked ${place}${where} ${manner}`;
   if (result.opened === undefined) return knocked;
   const knocks = result.attempts === 1 ? '' : `, ${result.attempts} knocks`;
   const took = `open after ${inMs(result.opened.waitMs)} (${inMs(result.totalMs)} in all${knocks})`;

@@ -91,11 +91,8 @@ function tell(event: KnockEvent): string | undefined {
   switch (event.event) {
     case 'resolved':
       return `addresses: ${event.targets.map(({ address }) => address).join(', ')}`;
-    case 'knocking': {
-      const bound = event.bound === undefined ? 'bound to no address' : `bound to ${event.bound}`;
-      const time = event.time === undefined ? 'without time' : `at ${new Date(event.time).toISOString()}`;
-      return `knock ${event.attempt} at ${event.address}, ${bound}, ${time}: ${event.hits.map(({ port }) => port).join(' ')}`;
-    }
+    case 'knocking':
+      return `knock ${event.attempt} at ${event.address}, ${event.description}`;
     case 'unreachable':
       return `${event.address} cannot be reached (${event.code})`;
     case 'waiting':

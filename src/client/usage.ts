@@ -11,6 +11,8 @@ export const help = `portknock: asks a server that answers nobody to open a door
 usage: portknock PROFILE [DOOR] [options]
        portknock HOST BASE-PORT COMMAND-ID --client-id N --site-key-file F --key-file F [options]
        portknock HOST BASE-PORT COMMAND-ID --classic-passphrase-file F [options]
+       portknock sequence HOST PORT[:udp]... [options]
+       portknock sequence HOST --one-time-sequences FILE [options]
        portknock proxy PROFILE HOST PORT [--door DOOR] [options]
        portknock import FILE|- [--name NAME] [--host HOST] [--force]
        portknock profiles [--json]
@@ -18,7 +20,7 @@ usage: portknock PROFILE [DOOR] [options]
   -w, --wait PORT         until the TCP port is open, knocking again where needed
   -t, --timeout DURATION  how long to wait (10s)
   -r, --retries N         how often to knock again while waiting (3)
-  -d, --delay MS          between two SYNs (0)
+  -d, --delay MS          between two packets (0)
   -a, --address ADDR      own address to bind: an address, auto, local or none (auto)
   -4, --ipv4              only IPv4
   -6, --ipv6              only IPv6
@@ -36,6 +38,11 @@ usage: portknock PROFILE [DOOR] [options]
   --key-file FILE                 the client's key, 64 hexadecimal digits
   --classic-passphrase-file FILE  instead of all three: knocks that can be replayed
   -s, --spelling spread           32 SYNs, of which any 19 do; as the server wants it (ordered)
+
+Plain sequences, as knock sends them to knockd: 7000, 8000:udp, 9000/udp, ssh
+  -u, --udp                       all of the ports are UDP
+      --one-time-sequences FILE   the next line of a copy of the server's file, marked in it before it is sent;
+                                  knocking again while waiting repeats that line and takes no other
 
 In an ssh configuration: ProxyCommand portknock proxy PROFILE %h %p
 Exit status: 0 done, 1 failed, 2 wrong use, 3 did not open in time. More: man portknock

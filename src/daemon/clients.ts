@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { encodeKey, keyLength } from '../crypto/key.js';
 import { OperatorError } from '../system/error.js';
-import { isProfileName, type Profile, type ProfileDoor } from '../system/profile.js';
+import { isProfileName, type PortSequenceProfile, type ProfileDoor } from '../system/profile.js';
 import type { ClientSettings, Config, SealedClientSettings } from './config.js';
 import { createFile, replaceFile } from './files.js';
 import { formatService, namePattern } from './schema.js';
@@ -21,7 +21,7 @@ export interface ClientRequest {
 }
 
 /** Adds a client with a fresh key. @returns its profile @throws OperatorError(s); then nothing has changed */
-export function addClient(config: Config, request: ClientRequest): Profile {
+export function addClient(config: Config, request: ClientRequest): PortSequenceProfile {
   const { name, doors, host, address } = request;
   requireNewClient(config, request);
   const id = freeId(config);
@@ -86,7 +86,11 @@ function freeId(config: Config): number {
   throw new OperatorError('no-id', 'all 65535 client ids are taken');
 }
 
-function profileOf(config: Config, client: SealedClientSettings, host: string | undefined): Profile {
+function profileOf(
+  config: Config,
+  client: SealedClientSettings,
+  host: string | undefined,
+): PortSequenceProfile {
   const { basePort, spelling, siteKey } = config.portSequence!;
   const doors = config.doors
     .filter(({ name }) => client.doors.includes(name))

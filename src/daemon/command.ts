@@ -21,21 +21,31 @@ export interface Started {
 /** Bytes of a command of knockd's after `%IP%` has been put in (knockd.c). */
 const longestShell = 4095;
 
-/** The command for a source (16 bytes), its placeholders filled in; undefined where there is none. @throws OperatorError */
+/**
+ * The command for a source (16 bytes), its placeholders filled in; undefined where there is none.
+ * @param consequence of one that is too long, in knockd's words
+ * @throws OperatorError `long-command`
+ */
 export function readyCommand(
   commands: Commands | undefined,
   source: Uint8Array,
   values: Values,
+  consequence: keyof typeof tooLong = 'start',
 ): Started | undefined {
   const command = isIPv4Mapped(source) ? commands?.ipv4 : commands?.ipv6;
-  return command && fill(command, values);
+  return command && fill(command, values, tooLong[consequence]);
 }
 
-function fill(command: Command, values: Values): Started {
+const tooLong = {
+  start: "error: parsed start command has been truncated! --> won't execute it",
+  stop: "error: parsed stop command has been truncated! --> won't execute start command",
+} as const;
+
+function fill(command: Command, values: Values, complaint: string): Started {
   if ('argv' in command) return { argv: fillPlaceholders(command.argv, values), inherits: false };
   const text = command.shell.replaceAll('%IP%', values.source);
   if (Buffer.byteLength(text) > longestShell) {
-    throw new OperatorError('long-command', "parsed command has been truncated! --> won't execute it", {
+    throw new OperatorError('long-command', complaint, {
       hint: `with %IP% put in, a command must not be longer than ${longestShell} bytes`,
     });
   }

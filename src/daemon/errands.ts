@@ -6,7 +6,8 @@
  * can undo is the last one, so a closing command runs at least once.
  */
 import { formatAddress } from '../net/address.js';
-import { readyCommand } from './command.js';
+import { errorCode } from '../system/error.js';
+import { readyCommand, type Values } from './command.js';
 import type { CommandDoor } from './config.js';
 import { readBoot } from './floor.js';
 import { type Debt, debtKey, type Journal } from './journal.js';
@@ -64,10 +65,9 @@ export class Errands {
   open(door: CommandDoor, source: Uint8Array, client: string): 'ran' | 'extended' {
     const values = { source: formatAddress(source), client, door: door.name };
     const { runAs, timeLimitMs, openForMs } = door;
-    const run = readyCommand(door.run, source, values);
-    const closeRun = run && readyCommand(door.closeRun, source, values);
-    const errand = run && { ...values, ...run, runAs, timeLimitMs };
-    if (errand === undefined) return 'ran';
+    const { run, closeRun } = this.#ready(door, source, values);
+    if (run === undefined) return 'ran';
+    const errand = { ...values, ...run, runAs, timeLimitMs };
     if (closeRun === undefined) {
       this.#start(errand);
       return 'ran';
@@ -79,6 +79,18 @@ export class Errands {
     this.#owe({ ...values, ...closeRun, runAs, timeLimitMs, dueAt, boot: this.#boot }, openForMs);
     if (!isOpen) this.#start(errand, openForMs);
     return isOpen ? 'extended' : 'ran';
+  }
+
+  /** Nothing is run where one of the two is too long to be run; the log says so. */
+  #ready(door: CommandDoor, source: Uint8Array, values: Values) {
+    try {
+      const run = readyCommand(door.run, source, values, 'start');
+      return { run, closeRun: run && readyCommand(door.closeRun, source, values, 'stop') };
+    } catch (error) {
+      if (errorCode(error) !== 'long-command') throw error;
+      this.#log.error({ event: 'command', phase: 'too-long', ...values }, messageOf(error));
+      return { run: undefined, closeRun: undefined };
+    }
   }
 
   /** Closes an open command door before its time. @returns whether it was open */

@@ -6,6 +6,7 @@ Keeps services out of everybody's sight, and lets in who knocks.
   run                        guard and listen, in the foreground (the default)
     --capture SOURCE           nflog, stdin, or the path of a FIFO or file of hit lines
     --log text|json            how to log, on standard error
+  knockd                     take knockd's place, with its options: knockd --help
   check                      read the configuration; say what would be guarded
   init                       write a configuration with fresh keys
     --door NAME=SERVICE[,…]    such as ssh=tcp/22 (the default)
@@ -34,6 +35,13 @@ Keeps services out of everybody's sight, and lets in who knocks.
     --at TIME                  as if it had begun then
 
   -c, --config FILE          the configuration (/etc/portknock/portknockd.toml)
+  --knockd-conf FILE         instead of it, for run, check, status, open, close and
+                             explain: a configuration of knockd's, and with it
+    --interface NAME           where to listen, or any (what it says, or eth0)
+    --scan-guard               no door opens to who scans ports
+    --state-directory DIR      stop commands that are owed (/var/lib/portknock/
+                               knockd-NAME)
+    --user USER                who reads the packets (portknock, or else nobody)
   -h, --help    -V, --version
 
 SIGHUP reads the configuration again. Status: 0 done, 1 failed, 2 wrong use.

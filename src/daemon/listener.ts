@@ -10,8 +10,9 @@ import { Socket } from 'node:net';
 import { type Knock, type Refusal, reasons, type Verdict } from '../methods/knock.js';
 import { PortSequence, type Site } from '../methods/port-sequence/recognise.js';
 import { HitLines } from '../net/lines.js';
-import { type PacketEvents, readNflog } from '../net/nflog.js';
+import { readNflog } from '../net/nflog.js';
 import { decodePacket, fillFromHit, newPacket, type Packet } from '../net/packet.js';
+import type { PacketEvents } from '../net/packetevents.js';
 import { readPackets } from '../net/packetsocket.js';
 import { errorCode } from '../system/error.js';
 import { admit } from './admission.js';
@@ -208,11 +209,13 @@ class Listener {
 
   /** Whoever has hit one port of a sequence has not knocked; only knockd tells of him. */
   #refuseSequence(refusal: Refusal): void {
-    if ((refusal.detail ?? 0) > 1 || this.#tellsStages) this.#conclude(refusal);
+    if (this.#tellsStages) this.#conclude(refusal, this.#stageQuota);
+    else if ((refusal.detail ?? 0) > 1) this.#conclude(refusal);
   }
 
-  /** Every packet is a reason to: it may be the first of a knock. */
+  /** Every packet is a reason to: it may be the first of a knock that the ledger must remember. */
   #raiseFloor(now: number): void {
+    if (!this.#recognises) return;
     this.#ledger.raise(now, () => {
       if (this.#waiting.length === 0) return;
       for (const knock of this.#waiting.splice(0)) this.#conclude(admit(knock, this.#ledger));
@@ -220,7 +223,7 @@ class Listener {
     });
   }
 
-  #conclude(decision: NonNullable<Verdict>): void {
+  #conclude(decision: NonNullable<Verdict>, quota = this.#quota): void {
     const { source, at: value, door = '', client = '' } = decision;
     if (decision.outcome === 'knock') {
       this.#counters.knocks++;
@@ -228,7 +231,7 @@ class Listener {
       return;
     }
     this.#counters[`refused ${decision.reason}`]++;
-    if (!this.#quota.take(value)) return;
+    if (!quota.take(value)) return;
     const code = reasons.indexOf(decision.reason);
     this.#tell(encodeFrame('refused', { code, detail: decision.detail ?? 0, value, source, door, client }));
   }

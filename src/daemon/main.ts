@@ -182,7 +182,7 @@ function runKnockdConf(given: Given, format: LogFormat): Promise<number> {
   const log = new KnockdLog({ verbose: false, hostNames: undefined, format, lowest: 'info' });
   return new Monitor(() => {
     const { config, conf, titles } = knockd(given);
-    log.open({ logFile: conf.logFile, useSyslog: conf.useSyslog, titles });
+    log.open({ logFile: conf.logFile || undefined, useSyslog: conf.useSyslog, titles });
     return config;
   }, log.log).run();
 }

@@ -6,7 +6,7 @@
  */
 import type { Server } from 'node:net';
 import { formatAddress, isUnicast, parseAddress } from '../net/address.js';
-import { describe, OperatorError, OperatorErrors } from '../system/error.js';
+import { OperatorError } from '../system/error.js';
 import { type CaptureSource, openCapture } from './capture.js';
 import { anyone, type Config, type Door, Permissions, type SequenceSettings } from './config.js';
 import { type ControlRequest, controlPath, serveControl } from './control.js';
@@ -22,7 +22,7 @@ import { type Status, statusOf } from './status.js';
 import { listenerFailed, Subprocess } from './subprocess.js';
 import { Teller } from './told.js';
 import { Traffic } from './traffic.js';
-import { useSequence, withSequence } from './turn.js';
+import { noSequences, useSequence, withSequence } from './turn.js';
 import { damagedLedger, describeAction, highFloor, summary, whoOpens } from './wording.js';
 
 /** What one who takes another daemon's place does otherwise. */
@@ -48,8 +48,8 @@ export class Monitor {
   #listener!: Subprocess;
   /** Settles when every knock heard so far has been dealt with. */
   #opening: Promise<void> = Promise.resolve();
-  /** Settles when the configuration is in force that was read last. */
-  #reloading: Promise<void> = Promise.resolve();
+  /** While a configuration is taken over: settles when it is in force. */
+  #reloading: Promise<void> | undefined;
   readonly #traffic: Traffic;
   #control: Server | undefined;
   #watchdog: NodeJS.Timeout | undefined;
@@ -77,8 +77,7 @@ export class Monitor {
     this.#state = openState(config.stateDirectory);
     this.#errands = new Errands(this.#state.journal, new Runner(log), log);
     this.#guard = needsTable(config) ? new Guard(config, log) : undefined;
-    // Addresses may change while there is no listener yet, which is told all when it is started.
-    this.#capture = openCapture(config, log, () => this.#listener?.configure(this.#config));
+    this.#capture = openCapture(config, log, () => this.#tellAddresses());
   }
 
   /** Runs until stopped or until a part fails. @returns the exit status @throws OperatorError where it cannot start */
@@ -119,6 +118,11 @@ export class Monitor {
     });
   }
 
+  /** They may change before there is a listener, which is told them at its start. */
+  #tellAddresses(): void {
+    (this.#listener as Subprocess | undefined)?.configure(this.#config);
+  }
+
   #listenerEnded(how: string): void {
     if (this.#stopping) return;
     this.#stopping = true;
@@ -155,6 +159,8 @@ export class Monitor {
 
   async #open({ source, door: doorName, client: name, value: at }: Frame): Promise<void> {
     const client = name === '' ? anyone : name;
+    // What is being taken over would offer this sequence again. Otherwise at once: the log keeps its order.
+    if (client === anyone && this.#reloading !== undefined) await this.#reloading;
     const door = this.#permissions.find(client, doorName);
     if (typeof door === 'string') {
       const told = { at, address: source, door: doorName, client, outcome: door };
@@ -168,14 +174,15 @@ export class Monitor {
 
   /** Opens a door with a sequence that is used up by it: what could not be marked as used opens nothing. */
   async #openOnce(door: Door, sequence: SequenceSettings, source: Uint8Array, at: number): Promise<void> {
-    // What is being taken over was read before this sequence was used, and would offer it again.
-    await this.#reloading;
     const { next, failure } = useSequence(door.name, sequence, this.#log);
     this.#config = withSequence(this.#config, door.name, next);
     this.#permissions = new Permissions(this.#config);
     this.#listener.configure(this.#config);
     if (failure === undefined) await this.#openDoor(door, source, anyone, at);
     else this.#notOpened(door, source, anyone, at, failure);
+    if (next.steps.length === 0) {
+      this.#log.error({ event: 'no-sequence', door: door.name }, noSequences(door.name));
+    }
     await this.#hearNext(door.name);
   }
 
@@ -256,8 +263,12 @@ export class Monitor {
 
   /** Reads the configuration again. A broken one is reported and the one before stays. @throws OperatorError(s) */
   reload(): Promise<void> {
-    const reloaded = this.#reloading.then(() => this.#reloadNow());
-    this.#reloading = reloaded.catch(() => {});
+    const reloaded = (this.#reloading ?? Promise.resolve()).then(() => this.#reloadNow());
+    const settled = reloaded.catch(() => {});
+    this.#reloading = settled;
+    void settled.then(() => {
+      if (this.#reloading === settled) this.#reloading = undefined;
+    });
     return reloaded;
   }
 
@@ -274,15 +285,7 @@ export class Monitor {
       for (const warning of config.warnings) this.#log.warn({ event: 'configuration' }, warning);
       this.#log.info({ event: 'reloaded' }, `reloaded: ${summary(config)}`);
     } catch (error) {
-      const errors = error instanceof OperatorErrors ? error.errors : [error];
-      for (const each of errors) {
-        const text = each instanceof OperatorError ? describe(each) : messageOf(each);
-        this.#log.error({ event: 'not-reloaded' }, text);
-      }
-      this.#log.error(
-        { event: 'not-reloaded' },
-        'the configuration was not reloaded; the one before stays in force',
-      );
+      this.#teller.notReloaded(error);
       throw error;
     } finally {
       notify('READY=1');

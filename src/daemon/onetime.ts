@@ -4,23 +4,16 @@
  * As knockd keeps it: what was knocked is marked with # at the first byte of its line. One byte changes in place, so a
  * crash leaves the file whole. It is read anew each time, because people add to it.
  */
-import { closeSync, constants, fdatasyncSync, fstatSync, openSync, readFileSync } from 'node:fs';
-import { formatSequence, parseSequence, type Step, trimBlanks } from '../methods/plain-sequence/format.js';
+import { closeSync, fdatasyncSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { formatSequence, type Step } from '../methods/plain-sequence/format.js';
+import { oneTimeLines, usedMark } from '../methods/plain-sequence/lines.js';
 import { writeAll } from '../system/durable.js';
 import { errorCode, OperatorError } from '../system/error.js';
-
-/** A line that holds a sequence, and where it begins in the file. */
-interface SequenceLine {
-  readonly at: number;
-  readonly steps: readonly Step[];
-}
 
 /** Told what is legal and unwise, a sentence each. */
 type Warn = (warning: string) => void;
 
-const used = Buffer.from('#');
-/** knockd reads no more of a line at once. */
-const longestLine = 4095;
+const used = Buffer.of(usedMark);
 
 /**
  * The sequence to be knocked next.
@@ -30,7 +23,7 @@ const longestLine = 4095;
 export function readOneTime(path: string, warn: Warn): readonly Step[] | undefined {
   return withFile(path, fd => {
     warnOfOthers(fd, path, warn);
-    return sequenceLines(readFileSync(fd), path, warn).next().value?.steps;
+    return linesOf(readFileSync(fd), path, warn).next().value?.sequence;
   });
 }
 
@@ -44,48 +37,30 @@ export function spendOneTime(path: string, steps: readonly Step[], warn: Warn): 
   const wanted = formatSequence(steps);
   return withFile(path, fd => {
     const bytes = readFileSync(fd);
-    for (const { at, steps } of sequenceLines(bytes, path, () => {})) {
-      if (formatSequence(steps) !== wanted) continue;
-      writeAll(fd, used, at);
+    for (const { offset, sequence } of linesOf(bytes, path, () => {})) {
+      if (formatSequence(sequence) !== wanted) continue;
+      writeAll(fd, used, offset);
       fdatasyncSync(fd);
-      used.copy(bytes, at);
+      bytes.set(used, offset);
       break;
     }
-    return sequenceLines(bytes, path, warn).next().value?.steps;
+    return linesOf(bytes, path, warn).next().value?.sequence;
   });
 }
 
-function* sequenceLines(bytes: Buffer, path: string, warn: Warn): Generator<SequenceLine, undefined> {
-  let at = 0;
-  for (let line = 1; at < bytes.length; line++) {
-    const newline = bytes.indexOf(10, at);
-    const end = newline < 0 ? bytes.length : newline;
-    const steps = usableSteps(bytes.subarray(at, end), mistake =>
-      warn(`${path}:${line}: ${mistake}: the line is passed over`),
-    );
-    if (steps !== undefined) yield { at, steps };
-    at = end + 1;
-  }
-  return undefined;
-}
-
-function usableSteps(line: Buffer, refuse: (mistake: string) => void): readonly Step[] | undefined {
-  // The C library's texts end at a NUL.
-  const text = trimBlanks(line.toString('latin1').split('\0', 1)[0]!);
-  if (text === '' || text.startsWith('#')) return undefined;
-  const read = line.length <= longestLine ? parseSequence(text) : { mistake: 'the line is too long' };
-  if (!('mistake' in read)) return read;
-  refuse(read.mistake);
-  return undefined;
+function linesOf(bytes: Buffer, path: string, warn: Warn): ReturnType<typeof oneTimeLines> {
+  return oneTimeLines(bytes, ({ line, mistake }) =>
+    warn(`${path}:${line}: ${mistake}: the line is passed over`),
+  );
 }
 
 /** Opens it for reading and marking, as it must be possible later on. */
 function withFile<Value>(path: string, action: (fd: number) => Value): Value {
   try {
-    // Without waiting: a pipe has nobody at its other end.
-    const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    const fd = openSync(path, 'r+');
     try {
-      if (!fstatSync(fd).isFile()) throw refusal(path, 'not a regular file', 'it is read again and again');
+      if (!fstatSync(fd).isFile())
+        throw refusal(path, 'not a regular file', 'used lines are marked in it: name a file');
       return action(fd);
     } finally {
       closeSync(fd);

@@ -53,8 +53,9 @@ export class Runner {
     if (errand.runAs !== undefined && account === undefined)
       return notStarted(`there is no user ${errand.runAs}`);
     this.#running++;
-    const command = printable(errand.inherits ? (errand.argv.at(-1) ?? '') : errand.argv.join(' '));
-    this.#log.debug({ ...fields(errand), phase: 'started', command }, `door ${errand.door}: runs ${command}`);
+    const command = errand.inherits ? (errand.argv.at(-1) ?? '') : errand.argv.join(' ');
+    const text = `door ${errand.door}: runs ${printable(command)}`;
+    this.#log.debug({ ...fields(errand), phase: 'started', command }, text);
     try {
       return await this.#wait(errand, start(errand, account));
     } catch (error) {
@@ -152,9 +153,9 @@ function fields({ door, client, source }: Errand) {
 
 function start(errand: Errand, account: Account | undefined): ChildProcess {
   const [program = '', ...args] = errand.argv;
-  // A group of its own, so that what it started ends with it.
+  // A group of its own, so that what it started ends with it. The shell's name is what system(3) calls it.
   if (errand.inherits)
-    return spawn(program, args, { detached: true, stdio: ['ignore', 'inherit', 'inherit'] });
+    return spawn(program, args, { argv0: 'sh', detached: true, stdio: ['ignore', 'inherit', 'inherit'] });
   return spawn(program, args, {
     cwd: '/',
     detached: true,

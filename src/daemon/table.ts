@@ -4,9 +4,10 @@
  * Loaded again over itself it swaps all rules at once and leaves the sets of openings as they are.
  */
 import { windowLength } from '../methods/port-sequence/spelling.js';
+import type { PortRange } from '../net/filter.js';
 import type { Config, PortSequenceSettings } from './config.js';
 import { formatService } from './schema.js';
-import { type PortRange, wishOf } from './wish.js';
+import { wishOf } from './wish.js';
 
 export const tableName = 'portknock';
 

@@ -7,7 +7,13 @@
 import { closeSync, readFileSync } from 'node:fs';
 import { formatAddress } from '../net/address.js';
 import { packetFilter, type Wanted } from '../net/filter.js';
-import { anyInterface, interfaceAddresses, interfaceIndex, watchInterfaces } from '../net/interfaces.js';
+import {
+  anyInterface,
+  interfaceAddresses,
+  interfaceIndex,
+  isRunning,
+  watchInterfaces,
+} from '../net/interfaces.js';
 import { SystemError } from '../net/libc.js';
 import { bindPacketSocket, openPacketSocket, setPacketFilter } from '../net/packetsocket.js';
 import { errorCode, OperatorError } from '../system/error.js';
@@ -19,7 +25,7 @@ export interface TapWish extends Pick<Wanted, 'tcp' | 'udp' | 'ipv6'> {
   readonly targets: readonly Uint8Array[];
 }
 
-/** `gone`: no such interface; `bare`: it is down or has no address. */
+/** `gone`: no such interface; `bare`: it is down or has no address. What is let through does not depend on it. */
 type State = 'heard' | 'bare' | 'gone';
 
 const nothing: TapWish = { tcp: [], udp: [], targets: [], ipv6: false };
@@ -49,7 +55,7 @@ export class Tap {
     this.fd = open(interfaceName, this.#index);
     this.#watch = watchInterfaces(() => this.#renewSoon());
     this.#addresses = interfaceAddresses(interfaceName);
-    this.#state = this.#addresses.length > 0 ? 'heard' : 'bare';
+    this.#state = this.#stateNow();
     if (this.#state === 'bare') this.#tell();
     // What changed before the watch began.
     this.#renewSoon();
@@ -89,7 +95,8 @@ export class Tap {
       try {
         this.#renew();
       } catch (error) {
-        this.#log.error({ event: 'interface' }, `cannot follow ${this.#name}: ${messageOf(error)}`);
+        const text = `cannot follow the interface ${this.#name}: ${messageOf(tooMuch(this.#name, error))}`;
+        this.#log.error({ event: 'interface' }, text);
       }
     }, settleMs).unref();
   }
@@ -97,12 +104,13 @@ export class Tap {
   #renew(): void {
     const before = { state: this.#state, index: this.#index };
     const addresses = interfaceAddresses(this.#name);
+    this.#bind();
     const isSame = Buffer.compare(joined(addresses), joined(this.#addresses)) === 0;
     if (!isSame) {
       this.#filter(addresses);
       this.#addresses = addresses;
     }
-    this.#bind();
+    this.#state = this.#stateNow();
     const isOther = this.#index !== undefined && before.index !== undefined && this.#index !== before.index;
     if (this.#state !== before.state || isOther) this.#tell();
     if (!isSame) this.onChange?.();
@@ -118,8 +126,11 @@ export class Tap {
       if (errorCode(error) !== 'ENODEV') throw error;
       this.#index = undefined;
     }
-    if (this.#index === undefined) this.#state = 'gone';
-    else this.#state = this.#addresses.length > 0 ? 'heard' : 'bare';
+  }
+
+  #stateNow(): State {
+    if (this.#index === undefined) return 'gone';
+    return this.#addresses.length > 0 && isRunning(this.#name) ? 'heard' : 'bare';
   }
 
   #tell(): void {

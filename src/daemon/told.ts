@@ -1,9 +1,10 @@
 /** What the monitor tells of knocks: in the log, and in the history that `status` shows. */
 import { reasons } from '../methods/knock.js';
 import { formatAddress } from '../net/address.js';
+import { describe, OperatorError, OperatorErrors } from '../system/error.js';
 import type { Frame } from './frames.js';
 import { History } from './history.js';
-import type { Log } from './log.js';
+import { type Log, messageOf } from './log.js';
 import { explain } from './wording.js';
 
 /** One knock, and what came of it. */
@@ -51,5 +52,15 @@ export class Teller {
   stage({ code: stage, source: address, door }: Frame): void {
     const source = formatAddress(address);
     this.#log.debug({ event: 'stage', door, source, stage }, `${door}: stage ${stage} from ${source}`);
+  }
+
+  /** A configuration that was refused, mistake by mistake. */
+  notReloaded(error: unknown): void {
+    const event = { event: 'not-reloaded' };
+    const errors = error instanceof OperatorErrors ? error.errors : [error];
+    for (const each of errors) {
+      this.#log.error(event, each instanceof OperatorError ? describe(each) : messageOf(each));
+    }
+    this.#log.error(event, 'the configuration was not reloaded; the one before stays in force');
   }
 }

@@ -18,7 +18,7 @@ export class Traffic {
     const [seen, lost, noise] = [since('seen'), since('lost'), since('noise')];
     this.#told = counters;
     const parts = [
-      `${seen.toLocaleString('en')} packets in the window, the last from ${formatAddress(last)}`,
+      `${seen.toLocaleString('en')} packets heard, the last from ${formatAddress(last)}`,
       ...(lost > 0 ? [`${lost.toLocaleString('en')} more lost before they reached us`] : []),
       ...(noise > 0 ? [`${noise.toLocaleString('en')} blocks that were no knock (another site key?)`] : []),
     ];

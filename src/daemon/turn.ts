@@ -16,7 +16,6 @@ export function useSequence(door: string, sequence: SequenceSettings, log: Log):
   const warn = (text: string) => log.warn({ event: 'one-time', door }, text);
   try {
     const steps = spendOneTime(sequence.oneTimeFile!, sequence.steps, warn) ?? [];
-    if (steps.length === 0) log.error({ event: 'no-sequence', door }, noSequences(door));
     return { next: { ...sequence, steps, turn }, failure: undefined };
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;

@@ -1,21 +1,12 @@
 /** What the plain sequences of a configuration want to hear, for the kernel's filters: the table's rules and the tap's. */
 import type { Flags, Step } from '../methods/plain-sequence/format.js';
 import { windowLength } from '../methods/port-sequence/spelling.js';
+import type { PortRange, TcpWanted } from '../net/filter.js';
 import { udp } from '../net/packet.js';
 import type { Config, Door, PortSequenceSettings } from './config.js';
 
-export interface PortRange {
-  readonly first: number;
-  readonly last: number;
-}
-
-/** TCP packets to some ports whose flags are right. */
-export interface TcpWish extends Flags {
-  readonly ports: readonly PortRange[];
-}
-
 export interface Wish {
-  readonly tcp: readonly TcpWish[];
+  readonly tcp: readonly TcpWanted[];
   readonly udp: readonly PortRange[];
 }
 
@@ -41,16 +32,13 @@ export function wishOf(doors: readonly Door[]): Wish {
   const tcp = Array.from(byFlags.values(), ({ flags, ports }) => ({ ...flags, ports: merge(ports) }));
   const near = sequences.flatMap(({ steps, scanGuard }) => portsOf(steps, true, scanGuard ? nearPorts : 0));
   return {
-    tcp: [
-      ...(isGuarded ? [{ ...syn, ports: [everyPort] }] : []),
-      ...tcp.filter(({ ports }) => ports.length > 0),
-    ],
+    tcp: tcp.filter(({ ports }) => ports.length > 0),
     udp: merge(near),
   };
 }
 
 /** The window of a port sequence. */
-export function windowOf({ basePort, spelling }: PortSequenceSettings): TcpWish {
+export function windowOf({ basePort, spelling }: PortSequenceSettings): TcpWanted {
   return { ...syn, ports: [{ first: basePort, last: basePort + windowLength[spelling] - 1 }] };
 }
 

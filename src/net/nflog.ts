@@ -19,6 +19,7 @@ import {
   netlinkError,
   netlinkRequest,
 } from './netlink.js';
+import type { PacketEvents } from './packetevents.js';
 import { enlargeReceiveBuffer, readDescriptor } from './readable.js';
 
 const subsystem = 4;
@@ -110,18 +111,6 @@ function requireAck(fd: number): void {
     if (errno === 0) return;
     if (errno !== undefined) throw new SystemError('bind to NFLOG group', errno);
   }
-}
-
-/** What a reader of packets is told. */
-export interface PacketEvents {
-  /** A datagram has come, with packets in it. */
-  begin(): void;
-  /** One IP packet, between two offsets of the datagram; valid during the call. */
-  packet(datagram: Buffer, start: number, end: number): void;
-  /** So many packets did not reach us. */
-  lost(count: number): void;
-  /** A datagram with so many packets has been dealt with. */
-  batch(count: number): void;
 }
 
 /** Reads an open group until the socket is destroyed. */

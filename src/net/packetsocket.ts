@@ -8,6 +8,7 @@
 import { errorCode } from '../system/error.js';
 import { snapLength } from './filter.js';
 import { int32, libc } from './libc.js';
+import type { PacketEvents } from './packetevents.js';
 import { enlargeReceiveBuffer, readDescriptor } from './readable.js';
 
 const packetFamily = 17;
@@ -63,18 +64,6 @@ export function bindPacketSocket(fd: number, index: number): void {
   libc().bind(fd, address, address.length);
 }
 
-/** What a reader is told. */
-export interface PacketEvents {
-  /** Packets have come. */
-  begin(): void;
-  /** One IP packet, between two offsets; valid during the call. */
-  packet(bytes: Buffer, start: number, end: number): void;
-  /** So many packets that the filter let through did not reach us. */
-  lost(count: number): void;
-  /** So many packets have been dealt with. */
-  batch(count: number): void;
-}
-
 /** Read in one go, before the event loop has its turn again. */
 const mostInBatch = 64;
 const statisticsMs = 1000;
@@ -126,10 +115,11 @@ class PacketReader {
     for (let length = first; length >= 0; ) {
       events.packet(buffer, 0, length);
       count++;
-      if (count === mostInBatch) break;
+      if (count === mostInBatch || this.#closed) break;
       length = this.#next();
     }
     events.batch(count);
+    if (this.#closed) return;
     this.#asking ??= setTimeout(() => this.#askLost(), statisticsMs).unref();
   }
 

@@ -3,9 +3,7 @@
  * UDP, a socket of its own sends each datagram.
  *
  * A connection sends one SYN: the kernel resolves nothing (the host is an address), and a socket destroyed while it
- * waits for its answer sends nothing and repeats nothing. Destroyed in the same turn, it would not have begun. What is
- * asked for in one turn goes out in that order: Node passes a connection to an address, and a datagram of a socket that
- * is connected, to the kernel one step later each.
+ * waits for its answer sends nothing and repeats nothing. Destroyed in the same turn, it would not have begun.
  */
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -84,13 +82,15 @@ async function openDatagram(address: string, port: number): Promise<DatagramSock
   return socket.on('error', () => {});
 }
 
-/** Sends a datagram. @throws Error of Node with its `code` */
+/** Sends a datagram in the next tick. @throws Error of Node with its `code` */
 export function sendDatagram(socket: DatagramSocket, payload: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    socket.send(payload, error => {
+    const sent = (error: Error | null) => {
       if (error === null || answers.has((error as NodeJS.ErrnoException).code ?? '')) resolve();
       else reject(error);
-    });
+    };
+    // As Node begins a connection to an address; sent at once, it would overtake those asked for before it.
+    process.nextTick(() => socket.send(payload, sent));
   });
 }
 

@@ -5,13 +5,24 @@
  * It holds secrets: what is said about a mistake never shows what stands in their place.
  */
 import { isIP } from 'node:net';
-import { closestMatch } from 'leven';
 import * as v from 'valibot';
 import { decodeKey } from '../crypto/key.js';
-import { OperatorError, OperatorErrors, type Place } from './error.js';
+import {
+  type Document,
+  doorsWith,
+  everyProfile,
+  explainAll,
+  integer,
+  mistakes,
+  type ProfileAccess,
+  parseJson,
+  text,
+  version,
+} from './document.js';
+import type { Place } from './error.js';
+import { type PlainSequenceProfile, parsePlainSequence, plainSequenceKeys } from './plainprofile.js';
 
-/** The version of the format, the value of its first key. */
-const version = 1;
+export { isProfileName } from './document.js';
 
 /** Who knocks, in sealed blocks. */
 export interface SealedIdentity {
@@ -33,13 +44,9 @@ export interface ClassicIdentity {
   readonly classicPassphrase: string;
 }
 
-/** What a profile can ask for. */
-export interface ProfileDoor {
+/** What a profile for port sequences can ask for. */
+export interface ProfileDoor extends ProfileAccess {
   readonly command: number;
-  /** Such as `tcp/22`; none for a door that runs a command. */
-  readonly services: readonly string[];
-  /** One connection, and the door is closed again. */
-  readonly singleUse: boolean;
 }
 
 /** A profile for knocking in port sequences. */
@@ -57,20 +64,11 @@ export interface PortSequenceProfile {
 }
 
 /** A profile, by its method. */
-export type Profile = PortSequenceProfile;
+export type Profile = PortSequenceProfile | PlainSequenceProfile;
 
 /** Whether an identity is of the kind that anyone can replay. */
 export function isClassic(identity: SealedIdentity | ClassicIdentity): identity is ClassicIdentity {
   return 'classicPassphrase' in identity;
-}
-
-/** What a profile or a door may be called. */
-const profileName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
-const reserved = new Set(['import', 'proxy', 'profiles', 'help']);
-
-/** Whether a profile may have this name: it becomes a file's, and stands where a subcommand could. */
-export function isProfileName(name: string): boolean {
-  return profileName.test(name) && !reserved.has(name);
 }
 
 /** Whether this says which own address to bind: a keyword, or an address without a zone. */
@@ -90,95 +88,33 @@ export function parseProfile(text: string, place: Place = {}): Profile {
   switch (document.method) {
     case 'port-sequence':
       return parsePortSequence(document, place);
+    case 'plain-sequence':
+      return parsePlainSequence(document, place);
     default:
-      throw mistakes(['"method" expected "port-sequence"'], place);
+      throw mistakes(['"method" expected "port-sequence" or "plain-sequence"'], place);
   }
 }
 
 /** The text of a profile, as `parseProfile` reads it. It holds secrets. */
 export function formatProfile(profile: Profile): string {
   const { name, host, method } = profile;
-  return `${JSON.stringify({ portknock: version, name, host, method, ...portSequenceKeys(profile) }, null, 2)}\n`;
+  const keys = method === 'port-sequence' ? portSequenceKeys(profile) : plainSequenceKeys(profile);
+  return `${JSON.stringify({ portknock: version, name, host, method, ...keys }, null, 2)}\n`;
 }
-
-/** What may come out of a file. */
-interface Document {
-  readonly portknock?: unknown;
-  readonly method?: unknown;
-}
-
-function parseJson(text: string, place: Place): Document {
-  try {
-    const document: unknown = JSON.parse(text);
-    if (typeof document === 'object' && document !== null && !Array.isArray(document)) {
-      return document;
-    }
-  } catch {
-    // Node's own message would quote the text, secrets and all.
-  }
-  throw mistakes(['not a profile: expected one JSON object'], place);
-}
-
-function mistakes(messages: readonly string[], place: Place): OperatorErrors {
-  return new OperatorErrors(messages.map(message => new OperatorError('bad-profile', message, place)));
-}
-
-const text = (expected: string, isGood: (text: string) => boolean) =>
-  v.pipe(v.string(expected), v.check(isGood, expected));
-
-const integer = (lowest: number, highest: number) => {
-  const expected = `integer ${lowest} to ${highest}`;
-  return v.pipe(
-    v.number(expected),
-    v.check(value => Number.isInteger(value) && value >= lowest && value <= highest, expected),
-  );
-};
 
 const key = v.pipe(
   text('64 hexadecimal digits', digits => decodeKey(digits) !== undefined && digits.length === 64),
   v.transform(digits => Uint8Array.from(Buffer.from(digits, 'hex'))),
 );
 
-const service = text('a service such as "tcp/22"', service => {
-  const match = /^(?:tcp|udp)\/([1-9]\d{0,4})$/.exec(service);
-  return match !== null && Number(match[1]) <= 65535;
-});
-
-const doorName = text('a name of letters, digits, ".", "_" and "-"', name => profileName.test(name));
-
 const doors = (highestCommand: number) =>
-  v.pipe(
-    v.record(
-      doorName,
-      v.strictObject(
-        {
-          command: integer(0, highestCommand),
-          services: v.optional(v.array(service, 'a list of services such as ["tcp/22"]'), []),
-          single_use: v.optional(v.boolean('true or false'), false),
-        },
-        'an object with the command of a door',
-      ),
-      'an object with a name for each door',
-    ),
-    v.check(doors => Object.keys(doors).length > 0, 'at least one door'),
-    v.transform(
-      doors =>
-        new Map(
-          Object.entries(doors).map(([name, { command, services, single_use }]) => [
-            name,
-            { command, services, singleUse: single_use },
-          ]),
-        ),
-    ),
-  );
+  doorsWith({ command: integer(0, highestCommand) }, 'an object with the command of a door');
 
 /** 65536 less the window of a spelling (PROTOCOL.md sections 1.1 and 1.2). */
 const highestBasePort = { ordered: 65536 - 256, spread: 65536 - 4096 } as const;
 
 const everyPortSequence = {
-  portknock: v.literal(version),
-  name: text('a name of at most 63 letters, digits, ".", "_" and "-", and no subcommand', isProfileName),
-  host: v.optional(text('a name or an address', host => /^[^\s/]{1,255}$/.test(host))),
+  ...everyProfile,
   method: v.literal('port-sequence'),
   base_port: integer(1, highestBasePort.ordered),
   spelling: v.optional(v.picklist(['ordered', 'spread'], '"ordered" or "spread"'), 'ordered'),
@@ -203,15 +139,16 @@ function parsePortSequence(document: Document, place: Place): PortSequenceProfil
   const isClassic = 'classic_passphrase' in document;
   const read = isClassic ? v.safeParse(classic, document) : v.safeParse(sealed, document);
   if (!read.success) {
-    const known = Object.keys((isClassic ? classic : sealed).entries);
-    throw new OperatorErrors(read.issues.map(issue => explain(issue, known, place)));
+    const keys = Object.keys((isClassic ? classic : sealed).entries);
+    throw explainAll(read.issues, { keys, doorKeys: ['command', 'services', 'single_use'], secrets }, place);
   }
   const { name, host, method, base_port: basePort, spelling, doors } = read.output;
   if (basePort > highestBasePort[spelling]) {
     const most = `integer 1 to ${highestBasePort[spelling]} where "spelling" is "${spelling}"`;
     throw mistakes([`"base_port" expected ${most}, got ${basePort}`], place);
   }
-  return { name, host, method, basePort, spelling, identity: identityOf(read.output), doors };
+  const identity = identityOf(read.output);
+  return { name, host, method, basePort, spelling, identity, doors: byName(doors) };
 }
 
 function identityOf(
@@ -221,32 +158,7 @@ function identityOf(
   return { clientId: read.client_id, siteKey: read.site_key, key: read.key, address: read.address };
 }
 
-const secrets = new Set(['site_key', 'key', 'classic_passphrase']);
-
-function explain(issue: v.BaseIssue<unknown>, known: readonly string[], place: Place): OperatorError {
-  const path = issue.path?.map(item => String(item.key)) ?? [];
-  const at = `"${path.join('.')}"`;
-  if (issue.type === 'strict_object' && issue.expected === 'never') {
-    const near = closestMatch(
-      path.at(-1)!,
-      path.length === 1 ? [...known] : ['command', 'services', 'single_use'],
-      {
-        maxDistance: 3,
-      },
-    );
-    const hint = near === undefined ? undefined : `did you mean "${near}"?`;
-    return new OperatorError('bad-profile', `unknown key ${at}`, { ...place, hint });
-  }
-  if (issue.input === undefined) return new OperatorError('bad-profile', `${at} is missing`, place);
-  const found = secrets.has(path[0]!) ? '' : shown(issue.input);
-  return new OperatorError('bad-profile', `${at} expected ${issue.message}${found}`, place);
-}
-
-/** What was found, where it is short: a long text may be a secret in the wrong place. */
-function shown(input: unknown): string {
-  const text = JSON.stringify(input);
-  return text.length > 24 ? '' : `, got ${text}`;
-}
+const secrets = ['site_key', 'key', 'classic_passphrase'];
 
 function portSequenceKeys({
   basePort,
@@ -272,4 +184,10 @@ function portSequenceKeys({
       ]),
     ),
   };
+}
+
+function byName(doors: v.InferOutput<typeof sealed>['doors']): Map<string, ProfileDoor> {
+  return new Map(
+    Object.entries(doors).map(([name, { single_use: singleUse, ...door }]) => [name, { ...door, singleUse }]),
+  );
 }

@@ -55,7 +55,8 @@ function unreadable(path: string, error: unknown, place: Place): OperatorError {
   });
 }
 
-function requirePrivate(path: string, stat: { readonly mode: number }, place: Place): void {
+/** Refuses a file that others than its owner can use. @throws OperatorError `open-secret` */
+export function requirePrivate(path: string, stat: { readonly mode: number }, place: Place): void {
   // Windows has no such bits: Node makes them up from one read-only flag.
   if (process.platform === 'win32' || (stat.mode & othersMayReadOrWrite) === 0) return;
   const mode = (stat.mode & 0o777).toString(8).padStart(4, '0');

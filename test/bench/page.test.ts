@@ -8,6 +8,7 @@ import { chartsOf } from '../../bench/charts.js';
 import { pageOf, writePage } from '../../bench/page.js';
 import { type Report, type ReportedFigure, readReport } from '../../bench/report.js';
 import { OperatorError } from '../../src/system/error.js';
+import { project } from '../e2e/harness/isolation.js';
 
 const figure = (part: string, name: string, unit: ReportedFigure['unit'], value = 1): ReportedFigure => ({
   part,
@@ -39,6 +40,13 @@ const report: Report = {
     figure('garbage', 'into the window', 'µs'),
     figure('population', '1,000', 'µs'),
     figure('population', 'dearest above cheapest', '%'),
+    figure('sequences', 'p99 of 20', 'ms'),
+    figure('sequences', 'max of 20', 'ms'),
+    figure('sequences', 'to ports beside it', 'µs'),
+    figure('sequences', '20,000/s, after 4 s: opened of 30', '%'),
+    figure('sequences', '  packets really sent', '/s'),
+    figure('sequences', '  of them lost before the daemon', '%'),
+    figure('sequences', 'more than idle', 'MiB'),
     figure('memory', 'idle', 'MiB'),
     figure('memory', '  idle, shared pages divided (PSS)', 'MiB'),
     figure('client', 'median of 10', 'ms'),
@@ -57,6 +65,9 @@ test('what is drawn, and what is not', () => {
     ['success', '1 % lost'],
     ['flood', 'the most'],
     ['garbage', 'into the window', 'into the window, clients configured: 1,000'],
+    ['sequence-time', 'p99 of 20'],
+    ['sequence-garbage', 'to ports beside it'],
+    ['sequence-spoofed', '20,000/s, after 4 s'],
     ['memory', 'idle'],
     ['programs', 'the client’s whole run', 'the daemon to ready'],
   ]);
@@ -81,7 +92,7 @@ test('the page names every chart, holds the table, and what is written is read a
     const files = readdirSync(join(folder, 'docs'));
     const page = readFileSync(join(folder, 'docs', 'bench.md'), 'utf8');
     assert.equal(page, pageOf(report));
-    const named = [...page.matchAll(/\((bench-[a-z]+\.svg)\)/g)].map(([, file]) => file!);
+    const named = [...page.matchAll(/\((bench-[a-z-]+\.svg)\)/g)].map(([, file]) => file!);
     assert.deepEqual(named.toSorted(), files.filter(file => file.endsWith('.svg')).toSorted());
     assert.match(page, /1\/40: met/);
     assert.match(page, /A note\./);
@@ -89,6 +100,14 @@ test('the page names every chart, holds the table, and what is written is read a
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test('the page that is kept is drawn from the figures beside it', () => {
+  const folder = join(project, 'docs');
+  assert.equal(
+    pageOf(readReport(join(folder, 'bench.json'))),
+    readFileSync(join(folder, 'bench.md'), 'utf8'),
+  );
 });
 
 test('what is no report is refused', () => {

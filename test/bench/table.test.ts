@@ -5,6 +5,7 @@ import {
   atLeast,
   atMost,
   type Figure,
+  figureOf,
   formatRatio,
   formatTable,
   median,
@@ -40,16 +41,32 @@ const figures: readonly Figure[] = [
   },
 ];
 
-test('the table: groups together, numbers right, words left', () => {
+test('the table: groups together, numbers right, words left, and nobody of whom nothing was measured', () => {
   assert.deepEqual(formatTable(figures).split('\n'), [
-    '                      portknock  knockd  fwknop  fwknop -U  floor  ratio  goal',
+    '                      portknock  knockd  fwknop -U  floor  ratio  goal',
     'speed',
-    '  p50    ms               0.500      30                     0.140   1/60  ≤ 1/40: met',
-    '  share  %                   40      10                                   high: missed',
+    '  p50    ms               0.500      30             0.140   1/60  ≤ 1/40: met',
+    '  share  %                   40      10                           high: missed',
     'size',
-    '  idle   MiB      128 (121–131)                      0.400',
+    '  idle   MiB      128 (121–131)              0.400',
     '  sent   packets      1,000,000       0',
   ]);
+});
+
+test('a line has a value of each of whom something was found', () => {
+  const found = new Map([
+    ['portknock', 1],
+    ['native', 0],
+    ['knockd', undefined],
+  ] as const);
+  const line = { group: 'speed', name: 'p50', unit: 'ms' } as const;
+  const values = { portknock: { value: 1 }, native: { value: 0 } };
+  assert.deepEqual(
+    figureOf(line, found, each => each),
+    { ...line, values },
+  );
+  const twice = figureOf(line, found, each => each && { value: 2 * each, low: each });
+  assert.deepEqual(twice.values.portknock, { value: 2, low: 1 });
 });
 
 test('goals: what just reaches them meets them; without a value there is none', () => {

@@ -37,7 +37,10 @@ async function listening(
 const mistakes: readonly [change: object, message: RegExp][] = [
   [{ host: '' }, /^TypeError: "host" expected a text$/],
   [{ host: 7 }, /^TypeError: "host"/],
-  [{ method: 'datagram' }, /^TypeError: "method" expected "port-sequence", got "datagram"$/],
+  [
+    { method: 'datagram' },
+    /^TypeError: "method" expected "port-sequence" or "plain-sequence", got "datagram"$/,
+  ],
   [
     { basePort: 65281 },
     /^RangeError: "basePort" expected integer 1 to 65280 for the ordered spelling, got 65281$/,
@@ -74,6 +77,35 @@ for (const [change, message] of mistakes) {
     await assert.rejects(knock({ ...good, ...change } as KnockOptions), error => message.test(String(error)));
   });
 }
+
+const plainMistakes: readonly [request: object, message: RegExp][] = [
+  [{}, /^TypeError: expected "sequence" or "oneTimeSequences", one of the two$/],
+  [{ sequence: ['9/tcp'], oneTimeSequences: 'file' }, /^TypeError: expected .* one of the two$/],
+  [{ sequence: '9/tcp' }, /^TypeError: "sequence" expected a list/],
+  [{ sequence: [] }, /^RangeError: "sequence" expected 1 to 256 ports, got 0$/],
+  [{ sequence: Array.from({ length: 257 }, () => '9/tcp') }, /^RangeError: .* got 257$/],
+  [{ sequence: ['9/tcp', '65536/udp'] }, /^RangeError: "sequence" expected ports such as.*got "65536\/udp"$/],
+  [{ sequence: [7000] }, /^RangeError: "sequence" .*got 7000$/],
+  [{ oneTimeSequences: '' }, /^TypeError: "oneTimeSequences" expected a path$/],
+];
+
+for (const [request, message] of plainMistakes) {
+  test(`a caller’s mistake: ${message.source}`, async () => {
+    const options = { host: '127.0.0.1', method: 'plain-sequence', ...request };
+    await assert.rejects(knock(options as KnockOptions), error => message.test(String(error)));
+  });
+}
+
+test('a plain sequence carries no time and no address', async () => {
+  const { addresses } = await knock({
+    host: '127.0.0.1',
+    method: 'plain-sequence',
+    sequence: ['9/tcp', '9/udp', '10/tcp'],
+  });
+  assert.deepEqual(addresses, [
+    { family: 4, address: '127.0.0.1', bound: undefined, time: undefined, ports: 3, failure: undefined },
+  ]);
+});
 
 test('a knock without waiting says only what was sent', async () => {
   const before = Date.now();
@@ -150,7 +182,9 @@ test('a profile is all that it takes', async () => {
     key: hex(2),
     doors: { ssh: { command: 1 } },
   });
-  const { host, method, basePort, identity, doors } = parseProfile(text);
+  const profile = parseProfile(text);
+  assert(profile.method === 'port-sequence');
+  const { host, method, basePort, identity, doors } = profile;
   const result = await knock({ host: host!, method, basePort, identity, command: doors.get('ssh')!.command });
   assert.equal(result.addresses[0]?.ports, 16);
 });

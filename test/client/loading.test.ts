@@ -25,6 +25,19 @@ test('only raw packets load more than the one file: the library for system calls
   assert.match(await loaded('--raw'), /node_modules\/.*koffi.*\.node$/m);
 });
 
+test('of plain sequences, only names of services and files load it too', async t => {
+  const user = new User(t);
+  const hookFile = `${user.folder}/hook.cjs`;
+  writeFileSync(hookFile, hook);
+  const env = { NODE_OPTIONS: `--require ${hookFile}`, LOADED: `${user.folder}/loaded` };
+  const loaded = async (port: string) => {
+    await user.run(['sequence', '127.0.0.1', port, '--dry-run'], { env });
+    return readFileSync(env.LOADED, 'utf8');
+  };
+  assert.doesNotMatch(await loaded('7000:udp'), /node_modules/);
+  assert.match(await loaded('ssh'), /node_modules\/.*koffi.*\.node$/m);
+});
+
 test('of meow, nothing comes along that reads package.json', () => {
   const program = readFileSync(bundlePath, 'utf8');
   assert.match(program, /meow\/build\/dependencies/);

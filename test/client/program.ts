@@ -1,7 +1,12 @@
 /** The client as users run it, with a home and keys of the test's own. */
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { formatProfile, type Profile, type ProfileDoor } from '../../src/system/profile.js';
+import {
+  formatProfile,
+  type PortSequenceProfile,
+  type Profile,
+  type ProfileDoor,
+} from '../../src/system/profile.js';
 import { temporaryFolder, writeSecret } from '../e2e/harness/folder.js';
 import { Program, type ProgramOptions, type Scope } from '../e2e/harness/program.js';
 
@@ -47,7 +52,10 @@ export class User {
   }
 
   /** A profile with this user's keys. */
-  profile(host: string | undefined, doors: Readonly<Record<string, Partial<ProfileDoor>>>): Profile {
+  profile(
+    host: string | undefined,
+    doors: Readonly<Record<string, Partial<ProfileDoor>>>,
+  ): PortSequenceProfile {
     const { siteKey, key } = this;
     return {
       name: 'home',

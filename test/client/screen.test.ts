@@ -10,12 +10,7 @@ const knocking: KnockEvent = {
   event: 'knocking',
   attempt: 1,
   address: '192.0.2.1',
-  bound: undefined,
-  time: Date.UTC(2026, 0, 1),
-  hits: [
-    { protocol: 6, port: 40001 },
-    { protocol: 6, port: 40002 },
-  ],
+  description: 'bound to no address: 40001 40002',
 };
 const events: readonly KnockEvent[] = [
   { event: 'resolved', targets: [{ family: 4, address: '192.0.2.1' }] },
@@ -66,7 +61,7 @@ test('every step for those who ask', () => {
     show({ verbose: true }, false),
     [
       'portknock: addresses: 192.0.2.1',
-      'portknock: knock 1 at 192.0.2.1, bound to no address, at 2026-01-01T00:00:00.000Z: 40001 40002',
+      'portknock: knock 1 at 192.0.2.1, bound to no address: 40001 40002',
       'portknock: warning: behind NAT',
       '',
     ].join('\n'),

@@ -36,6 +36,14 @@ const wrong: readonly [line: string, message: RegExp, hint: RegExp][] = [
   ['proxy home host', /too few arguments/, /proxy PROFILE HOST PORT/],
   ['proxy home host ssh', /PORT expected a number from 1 to 65535, got "ssh"/, /^$/],
   ['proxi home host 22', /too many: "22"/, /did you mean: portknock proxy/],
+  ['sequence', /too few arguments/, /portknock sequence HOST PORT/],
+  ['sequence host', /no port to knock at on host/, /--one-time-sequences FILE/],
+  ['sequence host 7000 --one-time-sequences f', /has the ports in its file/, /leave out 7000/],
+  ['sequence host -u --one-time-sequences f', /--udp does not go/, /7000:udp/],
+  ['sequence host 7000 --address none', /^--address has no meaning/, /portknock/],
+  ['sequence host 7000 -t 5s', /are about waiting/, /--wait PORT/],
+  ['home -u', /^--udp has no meaning/, /portknock sequence/],
+  ['sequense host 7000 8000', /too many: "8000"/, /did you mean: portknock sequence/],
   ['home ssh --spelling spread', /^--spelling has no meaning/, /HOST BASE-PORT COMMAND-ID/],
 ];
 

@@ -49,6 +49,7 @@ test('init, client add: a configuration, and a profile that says the same', t =>
   );
   assert.equal(statSync(join(file, '../laptop.key')).mode & 0o777, 0o600);
   const read = parseProfile(formatProfile(profile));
+  assert(read.method === 'port-sequence');
   assert.deepEqual([read.name, read.host, read.basePort], ['knock', 'knock.example.org', 40_000]);
   assert.ok(!isClassic(read.identity));
   assert.equal(read.identity.clientId, 1);

@@ -42,6 +42,12 @@ command = 4
 run = ["/bin/true"]
 `;
 
+const sequences = `[[door]]
+name = "run"
+run = ["/bin/true"]
+sequence = ["7000/tcp", "8000/udp", "9000/tcp", "9001/tcp"]
+`;
+
 /** Configuration, rules of the chain that hears, rules of the chain that guards. */
 const tables: readonly [string, string, readonly string[], readonly string[]][] = [
   ['nothing at all', '', [''], ['']],
@@ -75,6 +81,30 @@ const tables: readonly [string, string, readonly string[], readonly string[]][] 
       `${toUs} meta l4proto . th dport { tcp . 22 } jump door`,
     ],
   ],
+  [
+    'plain sequences without a scan guard',
+    `${sequences}scan_guard = false\n`,
+    [
+      `tcp dport { 7000, 9000-9001 } tcp flags & 23 == 2 ${toUs} goto sequence`,
+      `udp dport { 8000 } ${toUs} goto sequence`,
+    ],
+    [],
+  ],
+  [
+    'plain sequences with a scan guard: every SYN, and what is near in UDP',
+    sequences,
+    [
+      `tcp dport { 1-65535 } tcp flags & 23 == 2 ${toUs} goto sequence`,
+      `udp dport { 7984-8016 } ${toUs} goto sequence`,
+    ],
+    [],
+  ],
+  [
+    'plain sequences of any TCP packet',
+    `${sequences}scan_guard = false\ntcp_flags = []\n`,
+    [`tcp dport { 7000, 9000-9001 } ${toUs} goto sequence`, `udp dport { 8000 } ${toUs} goto sequence`],
+    [],
+  ],
   ['networks of IPv6 alone', '[guard]\nalways_allow = ["::1"]\n', [''], ['ip6 saddr { ::1/128 } accept']],
 ];
 
@@ -86,6 +116,12 @@ for (const [name, text, window, guard] of tables) {
     assert.deepEqual(some(rules(table, 'guard')), some(guard));
   });
 }
+
+test('plain sequences are logged, and their packets go on', t => {
+  const logging = rules(tableText(read(t, sequences)), 'sequence');
+  assert.match(logging.at(-1)!, /^counter log group 5 snaplen \d+$/);
+  for (const rule of logging.slice(0, -1)) assert.match(rule, /^add @noisy[46] .* counter return$/);
+});
 
 test('what is accepted stands before what is closed, and loopback is left alone', t => {
   const table = tableText(read(t, smallText));

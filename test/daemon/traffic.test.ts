@@ -14,8 +14,8 @@ test('a line says what has come since the one before', () => {
   traffic.tell({ ...newCounters(), seen: 1_000_000, noise: 3 }, last);
   traffic.tell({ ...newCounters(), seen: 1_000_032, lost: 12, noise: 3 }, last);
   assert.deepEqual(book.lines, [
-    'since the last such line: 1,000,000 packets in the window, the last from 192.0.2.9; 3 blocks that were no knock (another site key?)',
-    'since the last such line: 32 packets in the window, the last from 192.0.2.9; 12 more lost before they reached us',
+    'since the last such line: 1,000,000 packets heard, the last from 192.0.2.9; 3 blocks that were no knock (another site key?)',
+    'since the last such line: 32 packets heard, the last from 192.0.2.9; 12 more lost before they reached us',
   ]);
   assert.deepEqual(
     book.entries.map(({ level, seen, lost, noise }) => [level, seen, lost, noise]),

@@ -1,4 +1,4 @@
-/** That portknockd.8 and ulogport.8 are sound mdoc, and leave out nothing that the programs know. */
+/** That the manual pages are sound mdoc, and leave out nothing that the programs know. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -54,7 +54,8 @@ function missingKeys(page: string): string[] {
     Object.entries(entries).flatMap(([key, entry]) => {
       const entriesOf = found.filter(({ head }) => head === `Ic ${key}`);
       const given: unknown = 'default' in entry ? entry.default : undefined;
-      const value = Array.isArray(given) ? 'none' : given === undefined ? '' : String(given);
+      const list = Array.isArray(given) && (given.join(', ') || 'none');
+      const value = list || (given === undefined ? '' : String(given));
       const says = new RegExp(`(?:^|\\W)${value.replaceAll('.', '\\.')}(?:\\W|$)`);
       return entriesOf.some(({ text }) => says.test(text)) ? [] : [key];
     }),
@@ -72,6 +73,13 @@ test('every option of portknockd is in portknockd.8', () => {
     const without = portknockd.replaceAll(new RegExp(`^\\.It.*Fl \\\\-${dashed(name)}\\b.*$`, 'gm'), '.It x');
     assert.ok(missingOptions(without, options).includes(name), name);
   }
+});
+
+test('every option of portknockd knockd is in portknockd.8', () => {
+  const options = membersOf(read('src/daemon/knockd/main.ts'), 'const table = {');
+  assert.ok(options.length > 10);
+  assert.deepEqual(missingOptions(portknockd, options), []);
+  assert.deepEqual(missingOptions(portknockd.replace('.It Fl 4 ,', '.It x'), options), ['onlyIpV4']);
 });
 
 test('every command of portknockd is in portknockd.8', () => {
@@ -113,6 +121,17 @@ test('every option of ulogport is in ulogport.8', () => {
   const options = membersOf(read('src/ulogport.ts'), 'const optionTable = {');
   assert.ok(options.length >= 3);
   assert.deepEqual(missingOptions(ulogport, options), []);
+});
+
+test('every option of portknock is in portknock.1', () => {
+  const page = read('man/portknock.1');
+  const options = membersOf(read('src/client/invocation.ts'), 'const table = {').filter(
+    // Those that belong to the head of another item.
+    ({ name }) => !['door', 'name', 'host', 'force'].includes(name),
+  );
+  assert.ok(options.length > 15);
+  assert.deepEqual(missingOptions(page, options), []);
+  assert.deepEqual(missingOptions(page.replace('.It Fl u ,', '.It Fl U ,'), options), ['udp']);
 });
 
 const noMandoc = spawnSync('mandoc', ['-V']).error !== undefined && 'not installed: mandoc';

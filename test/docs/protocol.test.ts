@@ -6,10 +6,13 @@ import { mac } from '../../src/crypto/mac.js';
 import type { Config } from '../../src/daemon/config.js';
 import { explainCapture } from '../../src/daemon/explain.js';
 import { reasons } from '../../src/methods/knock.js';
+import { parseFlags, parseStep } from '../../src/methods/plain-sequence/format.js';
+import { PlainSequence } from '../../src/methods/plain-sequence/recognise.js';
 import { classicCipher } from '../../src/methods/port-sequence/classic.js';
 import { blockCipher, hasTag, tagKey, unseal } from '../../src/methods/port-sequence/sealed.js';
 import { formatAddress, parseAddress } from '../../src/net/address.js';
 import { formatHit, HitLines } from '../../src/net/lines.js';
+import { newPacket, tcp, udp } from '../../src/net/packet.js';
 import { formatProfile, parseProfile } from '../../src/system/profile.js';
 import { sourcesUnder } from '../house/project.js';
 import { classicVectors, sealedVectors } from '../methods/port-sequence/vectors.js';
@@ -111,10 +114,12 @@ test('the profile of section 3 is one, and every key of profiles stands there', 
   const part = section(text, '3');
   const [example] = codeBlocks(part, 'json');
   const profile = parseProfile(example!);
+  assert(profile.method === 'port-sequence');
   assert.deepEqual(JSON.parse(formatProfile(profile)), JSON.parse(example!));
   const classic = { ...profile, identity: { classicPassphrase: 'x' } };
   const { doors, ...keys } = JSON.parse(formatProfile(classic)) as { doors: { ssh: object } };
-  const all = [...Object.keys(JSON.parse(example!)), ...Object.keys(keys)];
+  const plain = ['sequence', 'one_time_sequences'].map(key => `doors.*.${key}`);
+  const all = [...Object.keys(JSON.parse(example!)), ...Object.keys(keys), ...plain];
   for (const key of [...all, ...Object.keys(doors.ssh).map(key => `doors.*.${key}`)]) {
     assert.ok(
       part.split('\n').some(line => line.startsWith('| `') && line.includes(`\`${key}\``)),
@@ -143,6 +148,66 @@ test('section 5: explain prints the example for the knock of section 1.4', () =>
   assert.deepEqual(remarks, []);
   assert.deepEqual(printed, [example]);
 });
+
+test('section 6.5: what is sent has the outcome that it says', () => {
+  const example = codeBlocks(section(text, '6.5')).at(-1)!;
+  const steps = /sequence `([^`]+)`/
+    .exec(section(text, '6.5'))![1]!
+    .split(' ')
+    .map(step => parseStep(step)!);
+  let said: string[] = [];
+  const method = sequenceMethod(steps, outcome => said.push(outcome));
+  const lines = example.trimEnd().split('\n');
+  assert.ok(lines.length > 10);
+  for (const line of lines) {
+    const [, at, kind, from, to, number, outcome] =
+      /^ *(\d+)(?: {2}(\w+) {2}(\d+) > (\d+) *(?:number (\d+))?)? {2,}(\S.*)$/.exec(line)!;
+    said = [];
+    if (kind === undefined) method.expire(Number(at));
+    else method.hear(sent(kind, Number(at), Number(from), Number(to), Number(number ?? 0)));
+    assert.equal(
+      said.join(', ') || 'nothing',
+      outcome!.split(':')[0] === 'nothing' ? 'nothing' : outcome,
+      line,
+    );
+  }
+});
+
+function sequenceMethod(
+  steps: readonly { protocol: number; port: number }[],
+  say: (outcome: string) => void,
+) {
+  const door = {
+    name: 'ssh',
+    steps,
+    timeoutMs: 5000,
+    flags: parseFlags(['syn', '!ack', '!fin', '!rst'])!,
+    target: undefined,
+    allowDuplicates: false,
+    scanGuard: true,
+    turn: undefined,
+  };
+  const events = {
+    stage: (_: string, stage: number) => say(`stage ${stage}`),
+    knock: () => say('opened'),
+    refused: ({ reason }: { reason: string }) => say(`refused: ${reason}`),
+  };
+  return new PlainSequence({ doors: [door], addresses: undefined }, events, 8, Buffer.alloc(36, 1));
+}
+
+function sent(kind: string, at: number, sourcePort: number, port: number, sequence: number) {
+  const packet = newPacket();
+  packet.source.set(parseAddress('192.0.2.7')!);
+  const flags = { SYN: 0x02, ACK: 0x10, UDP: 0 }[kind]!;
+  return Object.assign(packet, {
+    at,
+    sourcePort,
+    port,
+    sequence,
+    flags,
+    protocol: kind === 'UDP' ? udp : tcp,
+  });
+}
 
 /** The server that section 5 speaks of. */
 function config(): Config {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { tables } from '../../src/daemon/schema.js';
@@ -15,12 +15,15 @@ function readExample(name: string): string {
   return readFileSync(join(project, 'examples', name), 'utf8');
 }
 
-/** Copies a configuration to a folder with every key file that it names. @returns its path there */
+/** Copies a configuration to a folder with every file that it names. @returns its path there */
 function prepare(t: TestContext, name: string): string {
   const folder = temporaryFolder(t, 'examples');
   for (const [, kind, file] of readExample(name).matchAll(/^(\w+)_file = "([^"]+)"/gm)) {
     const secret = kind === 'classic_passphrase' ? 'open sesame' : randomBytes(32).toString('hex');
     writeSecret(folder, file!, secret);
+  }
+  for (const [, file] of readExample(name).matchAll(/^one_time_sequences = "([^"]+)"/gm)) {
+    writeFileSync(join(folder, file!), '#1111,1112\n 2111,2112:udp,2113\n', { mode: 0o600 });
   }
   copyFileSync(join(project, 'examples', name), join(folder, name));
   return join(folder, name);
@@ -30,11 +33,13 @@ for (const [name, expected] of [
   [
     'portknockd.toml',
     [
-      'guarded         tcp/22, tcp/443, tcp/8443, udp/51820',
+      'guarded         tcp/22, tcp/443, tcp/8080, tcp/8443, tcp/993, udp/51820',
       'window          tcp/40000 to 44095, a knock is any 19 of 32 SYNs (spelling = "spread")',
       'always allowed  192.0.2.0/24, 2001:db8:1::/48',
       'door            console (command 2) opens tcp/8443 for 10s, for one connection',
       'door            backup (command 4) runs /usr/local/bin/backup --for {client} {source}, and after 10m /usr/local/bin/backup-done {source}',
+      'door            web (sequence 7000/tcp 8000/udp 6000/tcp within 25s) opens tcp/8080 for 30s',
+      'door            mail (next one-time sequence 2111/tcp 2112/udp 2113/tcp within 25s) opens tcp/993 for 30s',
       'client          lost-laptop (id 6) may use ssh; removed',
       'client          old-laptop (classic) may use report',
     ],
@@ -58,13 +63,25 @@ for (const [name, expected] of [
   });
 }
 
-/** The keys that a text gives values to, as `door.open_for`. */
+test('what portknockd.toml says of an interface is sound too', t => {
+  const file = prepare(t, 'portknockd.toml');
+  const text = readExample('portknockd.toml');
+  const other = text.replace(/^from = .*\n/m, '').replace(/^# (from|interface) = /gm, '$1 = ');
+  assert.match(other, /^from = "interface".*\ninterface = "eth0"/m);
+  writeFileSync(file, other);
+  const { status, stderr } = spawnSync(process.execPath, [portknockd, 'check', '--config', file], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0, stderr);
+});
+
+/** The keys that a text gives values to, as `door.open_for`, or could. */
 function keysIn(text: string): Set<string> {
   let table = '';
   const keys = new Set<string>();
   for (const line of text.split('\n')) {
     table = /^\[+(\w+)\]+/.exec(line)?.[1] ?? table;
-    const key = /^(\w+) = /.exec(line)?.[1];
+    const key = /^(?:# )?(\w+) = /.exec(line)?.[1];
     if (key !== undefined) keys.add(table === '' ? key : `${table}.${key}`);
   }
   return keys;

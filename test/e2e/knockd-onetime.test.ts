@@ -54,3 +54,24 @@ test('the real knockd and ours mark the same bytes', { skip: missing(realKnockd,
   }
   assert.equal(knocked, 6);
 });
+
+test('behind a line that is none, knockd marks that line, and ours the one that was knocked', {
+  skip: missing(realKnockd, 'knock'),
+}, async t => {
+  const namespace = await Namespace.create(t, 'onetime');
+  const folder = temporaryFolder(t, 'knockd');
+  const [theirs, ours] = [join(folder, 'theirs'), join(folder, 'ours')];
+  for (const path of [theirs, ours]) writeFileSync(path, '# one a line\n70000\n1,2\n3\n');
+  const knockd = startKnockd(namespace, folder, `[once]\none_time_sequences = ${theirs}\ntcpflags = syn\n`);
+  await knockd.line(/^listening on lo/);
+  knockd.forget();
+  await namespace.exec('knock', ['127.0.0.1', '1', '2']);
+  assert.equal(await knockd.line(/^new sequence for door once: /), 'new sequence for door once: 1:tcp,2:tcp');
+  assert.equal(readFileSync(theirs, 'latin1'), '# one a line\n#0000\n1,2\n3\n');
+
+  const told: string[] = [];
+  const next = spendOneTime(ours, readOneTime(ours, () => {}) ?? [], line => told.push(line));
+  assert.equal(next && formatSequence(next), '3:tcp');
+  assert.equal(readFileSync(ours, 'latin1'), '# one a line\n70000\n#,2\n3\n');
+  assert.deepEqual(told, [`${ours}:2: port 70000 is invalid: the line is passed over`]);
+});

@@ -1,9 +1,8 @@
 /** Listening on an interface: every kind of link, what is heard there and what is not, and an interface that changes. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { tcp, udp } from '../../src/net/packet.js';
-import { ipv4, syn, udpDatagram } from '../net/made.js';
 import { eventually } from './harness/eventually.js';
+import { frame, packets } from './harness/frames.js';
 import type { Host } from './harness/host.js';
 import { notIsolated } from './harness/isolation.js';
 import { Namespace } from './harness/namespace.js';
@@ -36,31 +35,6 @@ async function knock(tapped: Tapped, client: Host, sender: Sender, address: stri
   await sender.datagrams(address, 7000);
   await sender.datagrams(address, 8000);
   return tapped.hears(expected);
-}
-
-/** From all to all, with a VLAN's tag where one is given. */
-function frame(packet: Buffer, vlan?: number): Buffer {
-  const tag = vlan === undefined ? '' : `8100${vlan.toString(16).padStart(4, '0')}`;
-  return Buffer.concat([Buffer.from(`ffffffffffff020000000001${tag}0800`, 'hex'), packet]);
-}
-
-/** A SYN to port 7000, a datagram to port 8000, from 192.0.2.7 to an address. */
-function packets(destination: string): readonly [Buffer, Buffer] {
-  const made = [
-    ipv4(tcp, syn({ sourcePort: 1, port: 7000, sequence: 1 })),
-    ipv4(udp, udpDatagram(1, 8000, '')),
-  ] as const;
-  for (const packet of made) {
-    packet.set(destination.split('.').map(Number), 16);
-    writeChecksum(packet);
-  }
-  return made;
-}
-
-function writeChecksum(packet: Buffer): void {
-  let sum = 0;
-  for (let at = 0; at < 20; at += 2) sum += packet.readUInt16BE(at);
-  packet.writeUInt16BE(0xffff - ((sum & 0xffff) + (sum >> 16)), 10);
 }
 
 async function linkLocal(namespace: Namespace, name: string): Promise<string> {
@@ -130,6 +104,13 @@ describe('links', { skip: notIsolated }, () => {
       expected[1]!,
     );
     assert.deepEqual(heard, expected);
+    // Its far end is down: it has no carrier, but its address is this machine's.
+    await server.ip('link add idle type veth peer name dead');
+    await server.ip('address add 10.80.0.1/24 dev idle');
+    await server.ip('link set idle up');
+    await eventually('the new address', () => tapped.addresses.includes('10.80.0.1'));
+    await client.tap('10.80.0.1', [7000]);
+    await tapped.hears(`tcp ${far} > 10.80.0.1 7000`);
     await network.server.tap('127.0.0.1', [7000]);
     assert.deepEqual(await tapped.hears('tcp 127.0.0.1 > 127.0.0.1 7000'), [
       'tcp 127.0.0.1 > 127.0.0.1 7000',
@@ -204,7 +185,11 @@ describe('an interface', { skip: notIsolated }, () => {
     const { server, client } = await link(t);
     // Or an address of the same network goes with the one that was there before.
     await server.configure('ipv4/conf/down1/promote_secondaries', '1');
+    await server.ip('address add 10.81.0.1 peer 10.81.0.2 dev down1');
+    await server.ip('address add fd81::1 peer fd81::2 dev down1');
     const tapped = await Tapped.start(server, 'down1');
+    const isOwn = (address: string) => tapped.addresses.includes(address);
+    assert.deepEqual(['10.81.0.1', '10.81.0.2', 'fd81::1', 'fd81::2'].map(isOwn), [true, false, true, false]);
     for (const [added, removed] of [
       ['10.77.1.9', near],
       ['fd77:1::9', near6],
@@ -220,6 +205,21 @@ describe('an interface', { skip: notIsolated }, () => {
       const { length } = await tapped.hears(`tcp ${client[prefix === 64 ? 'ipv6' : 'ipv4']} > ${added} 7000`);
       assert.equal(length, 1);
     }
+  });
+
+  test('changes so often that word of it is lost', async t => {
+    const { server } = await link(t);
+    const tapped = await Tapped.start(server, 'down1');
+    tapped.pause();
+    const each = Array.from({ length: 1000 }, (_, n) => `10.82.${n >> 8}.${n & 255}/32 dev down1`);
+    const lines = each.flatMap(address => [`address add ${address}`, `address delete ${address}`]);
+    await server.exec('ip', ['-batch', '-'], {
+      input: [...lines, 'address add 10.83.0.1/32 dev down1', ''].join('\n'),
+    });
+    tapped.resume();
+    await eventually('the last address', () => tapped.addresses.includes('10.83.0.1'));
+    await server.ip('address delete 10.83.0.1/32 dev down1');
+    await eventually('it is gone again', () => !tapped.addresses.includes('10.83.0.1'));
   });
 
   test('goes down and comes up again, also more than once', async t => {
@@ -272,6 +272,29 @@ describe('an interface', { skip: notIsolated }, () => {
       return tapped.heard.length > 0;
     });
   });
+
+  test('has no address: a target is heard, also from another of its name', async t => {
+    const { server, client, sender } = await link(t);
+    const bare = async () => {
+      await server.configure('ipv6/conf/down1/disable_ipv6', '1');
+      await server.ip('address flush dev down1');
+    };
+    await bare();
+    const tapped = await Tapped.start(server, 'down1', { targets: [elsewhere] });
+    await tapped.says(/down1 is down or has no address/);
+    const [packet] = packets(elsewhere);
+    await sender.frame('uplink', frame(packet));
+    await tapped.hears(`tcp 192.0.2.7 > ${elsewhere} 7000`);
+    await server.configure('ipv6/conf/default/disable_ipv6', '1');
+    await server.ip('link delete down1');
+    await tapped.says(/down1 is gone/);
+    await server.ip(`link add down1 type veth peer name uplink netns ${client.namespace.name}`);
+    await server.ip('link set down1 up');
+    await client.namespace.ip('link set uplink up');
+    await tapped.says(/down1 is down or has no address/);
+    await sender.frame('uplink', frame(packet));
+    await tapped.hears(`tcp 192.0.2.7 > ${elsewhere} 7000`);
+  });
 });
 
 test('hundreds of doors and of destinations: as the kernel runs the filter', {
@@ -307,8 +330,10 @@ test('what is lost is counted, and reading goes on', { skip: notIsolated }, asyn
   const sent = 60_000;
   await sender.datagrams(near, 8000, sent);
   tapped.signal('SIGCONT');
-  await eventually('all is accounted for', () => tapped.heard.length + tapped.lost === sent, 20_000);
-  assert.ok(tapped.lost > 0);
+  // A few may be dropped on the way, before they come to the socket.
+  const accounted = () => tapped.heard.length + tapped.lost;
+  await eventually('all is accounted for', () => accounted() > sent * 0.99, 20_000);
+  assert.ok(tapped.lost > 0 && accounted() <= sent, `${tapped.lost} of ${accounted()}`);
   tapped.heard = [];
   await client.tap(near, [7000]);
   await tapped.hears(`tcp ${far} > ${near} 7000`);

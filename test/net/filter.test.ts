@@ -21,7 +21,7 @@ const synOnly = { mask: 0x17, value: 0x02 };
 const usual: Wanted = {
   destinations: ['198.51.100.9', '2001:db8:1::9', '203.0.113.1', 'fe80::1'].map(bytes),
   tcp: [
-    { ports: [range(7000), range(9000, 9010)], ...synOnly },
+    { ports: [range(7000), range(9000, 9010), range(9002, 9003)], ...synOnly },
     { ports: [range(7100)], mask: 0x12, value: 0x12 },
   ],
   udp: [range(8000), range(60_000, 65_535)],
@@ -75,9 +75,13 @@ const table: readonly [string, Buffer, boolean][] = [
 
 /** Whether a packet is let through, as coming in from an interface unless told otherwise. */
 function passes(wanted: Wanted, packet: Buffer, kind = toHost, protocol?: number): boolean {
+  return runs(packetFilter(wanted), packet, kind, protocol);
+}
+
+function runs(program: Uint8Array, packet: Buffer, kind = toHost, protocol?: number): boolean {
   const version = (packet[0] ?? 0) >> 4;
   const beside = { kind, protocol: protocol ?? (version === 6 ? etherIPv6 : etherIPv4) };
-  const length = runFilter(packetFilter(wanted), packet, beside);
+  const length = runFilter(program, packet, beside);
   assert.ok(length === 0 || length === snapLength);
   return length > 0;
 }
@@ -141,16 +145,16 @@ test('two hundred doors: every port of theirs, and none beside', () => {
 test('many destinations', () => {
   const four = Array.from({ length: 300 }, (_, n) => `198.51.${n >> 7}.${(n & 127) * 2}`);
   const six = Array.from({ length: 300 }, (_, n) => `2001:db8:${n % 7}::${(n * 2).toString(16)}:1`);
-  const wanted = { ...usual, destinations: [...four, ...six].map(bytes) };
+  const program = packetFilter({ ...usual, destinations: [...four, ...six].map(bytes) });
   const packet = ipv4(tcp, segment(7000));
   for (let n = 0; n < 1024; n++) {
     packet.set([198, 51, n >> 8, n & 255], 16);
-    assert.equal(passes(wanted, packet), n < 600 && n % 2 === 0, `${n}`);
+    assert.equal(runs(program, packet), n < 600 && n % 2 === 0, `${n}`);
   }
   for (const address of [...six, '2001:db8:1::0:1', '2001:db8:0::0:2', '2001:db8:6::0:1']) {
     const larger = ipv6(tcp, segment(7000));
     larger.set(bytes(address), 24);
-    assert.equal(passes(wanted, larger), six.includes(address), address);
+    assert.equal(runs(program, larger), six.includes(address), address);
   }
 });
 

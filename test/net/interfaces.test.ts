@@ -1,12 +1,14 @@
 /** What is known of interfaces: of the loopback, which every machine has. */
 import assert from 'node:assert/strict';
+import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
-import { formatAddress } from '../../src/net/address.js';
+import { formatAddress, parseAddress } from '../../src/net/address.js';
 import {
   anyInterface,
   interfaceAddresses,
   interfaceIndex,
   isEthernet,
+  isRunning,
   watchInterfaces,
 } from '../../src/net/interfaces.js';
 
@@ -29,6 +31,19 @@ test('addresses, of one interface and of all', () => {
   assert.equal(new Set(all).size, all.length);
   assert.deepEqual(interfaceAddresses(absent), []);
   assert.deepEqual(interfaceAddresses('l'), []);
+});
+
+test("every address that is in Node's own list too", () => {
+  for (const [name, listed = []] of Object.entries(networkInterfaces())) {
+    const own = interfaceAddresses(name).map(formatAddress);
+    for (const { address } of listed) assert.ok(own.includes(formatAddress(parseAddress(address)!)), address);
+  }
+});
+
+test('whether it runs', () => {
+  assert.equal(isRunning('lo'), true);
+  assert.equal(isRunning(anyInterface), true);
+  assert.equal(isRunning(absent), false);
 });
 
 test('whether it is Ethernet', () => {

@@ -24,6 +24,18 @@ const sealed = {
 const { client_id: _id, site_key: _site, key: _key, address: _address, ...shared } = sealed;
 const classic = { ...shared, classic_passphrase: 'open sesame' };
 
+const plainSequence = {
+  portknock: 1,
+  name: 'old',
+  host: 'home.example.org',
+  method: 'plain-sequence',
+  doors: {
+    ssh: { sequence: ['7000/tcp', '8000/udp'], services: ['tcp/22'], single_use: true },
+    web: { one_time_sequences: 'web.lines' },
+  },
+};
+const sequenceOf = (...sequence: unknown[]) => ({ ...plainSequence, doors: { ssh: { sequence } } });
+
 function mistakes(document: unknown): string[] {
   try {
     parseProfile(typeof document === 'string' ? document : JSON.stringify(document), { file: 'p' });
@@ -47,6 +59,8 @@ test('good ones', () => {
     { ...sealed, base_port: highest.ordered },
     { ...sealed, base_port: highest.spread, spelling: 'spread' },
     { ...classic, spelling: 'spread' },
+    plainSequence,
+    sequenceOf(...Array.from({ length: 32 }, () => '65535/udp')),
   ];
   for (const document of good) assert.deepEqual(mistakes(document), []);
 });
@@ -57,7 +71,7 @@ const refused: readonly [document: unknown, ...expected: RegExp[]][] = [
   ['null', /^not a profile/],
   [`{"key": "${key}",}`, /^not a profile: expected one JSON object$/],
   [{ ...sealed, portknock: 2 }, /"portknock" expected 1.*newer portknock/],
-  [{ ...sealed, method: 'toString' }, /"method" expected "port-sequence"/],
+  [{ ...sealed, method: 'toString' }, /"method" expected "port-sequence" or "plain-sequence"$/],
   [{ ...sealed, name: 'import' }, /^"name" expected a name.*got "import"/],
   [{ ...sealed, name: '../x' }, /^"name" expected a name/],
   [{ ...sealed, host: 'a b' }, /^"host" expected/],
@@ -91,6 +105,21 @@ const refused: readonly [document: unknown, ...expected: RegExp[]][] = [
   ],
   [{ ...classic, key }, /^unknown key "key"/],
   [{ ...classic, classic_passphrase: 'two\nlines' }, /^"classic_passphrase" expected one line$/],
+  [{ ...sealed, name: 'sequence' }, /^"name" expected a name.*got "sequence"/],
+  [sequenceOf(), /^"doors.ssh.sequence" expected a list of 1 to 32 ports$/],
+  [
+    sequenceOf(...Array.from({ length: 33 }, () => '1/tcp')),
+    /^"doors.ssh.sequence" expected a list of 1 to 32/,
+  ],
+  [sequenceOf('7000', '0/tcp'), /^"doors.ssh.sequence.0" expected a port such as/, /sequence.1" expected/],
+  [sequenceOf('65536/tcp'), /^"doors.ssh.sequence.0" expected a port such as "7000\/tcp" or "8000\/udp"$/],
+  [{ ...plainSequence, doors: { a: {} } }, /^"doors.a" expected "sequence" or "one_time_sequences", one/],
+  [
+    { ...plainSequence, doors: { a: { sequence: ['1/tcp'], one_time_sequences: 'x' } } },
+    /^"doors.a" expected "sequence" or "one_time_sequences", one of the two$/,
+  ],
+  [{ ...plainSequence, doors: { a: { sequences: ['1/tcp'] } } }, /^unknown key.*did you mean "sequence"/],
+  [{ ...plainSequence, base_port: 7 }, /^unknown key "base_port"/],
   [{ ...sealed, base_port: '1', site_key: 5, address: '' }, /^"base_port"/, /^"site_key"/, /^"address"/],
 ];
 
@@ -157,4 +186,11 @@ test('what is written is read', () => {
     plain,
   );
   fc.assert(fc.property(profile, profile => assert.deepEqual(parseProfile(formatProfile(profile)), profile)));
+  const access = { services: ['tcp/22'], singleUse: true };
+  const doors = new Map([
+    ['a', { sequence: ['7000/tcp', '8000/udp'], oneTimeSequences: undefined, ...access }],
+    ['b', { sequence: undefined, oneTimeSequences: 'lines', ...access }],
+  ]);
+  const old: Profile = { name: 'old', host: undefined, method: 'plain-sequence', doors };
+  assert.deepEqual(parseProfile(formatProfile(old)), old);
 });

@@ -42,11 +42,14 @@ export class KnockdLog {
   /** Opens what the lines go to, also again: a log file may have been rotated. @throws OperatorError */
   open({ logFile, useSyslog, titles }: Outputs): void {
     const opened = logFile === undefined ? undefined : openLogFile(logFile);
+    const isAgain = this.#logFile !== undefined;
     if (this.#logFile !== undefined) closeSync(this.#logFile);
     this.#logFile = opened;
     this.#titles = titles;
     if (useSyslog) this.#syslog ??= openSyslog('knockd');
     else this.#syslog = undefined;
+    // knockd says it between closing the one and opening the other, so that no file has it.
+    if (isAgain && logFile !== undefined) this.#syslog?.(`re-opening log file: ${logFile}\n`);
   }
 
   #take(line: string): void {

@@ -1,5 +1,6 @@
 /** `portknockd knockd`: takes knockd's place, with its options, its log and its manners. */
 import { rmSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { formatAddress, isIPv4Mapped } from '../../net/address.js';
 import { interfaceAddresses, isEthernet } from '../../net/interfaces.js';
 import { type Options, type OptionTable, readCommandLine } from '../../system/command-line.js';
@@ -7,6 +8,7 @@ import { errorCode, OperatorError } from '../../system/error.js';
 import type { Config } from '../config.js';
 import { Monitor } from '../monitor.js';
 import { isBackground, runInBackground, tellReady } from './background.js';
+import { spellOut } from './getopt.js';
 import { HostNames } from './hostnames.js';
 import { KnockdLog, type Outputs } from './log.js';
 import { defaultKnockdConf, type KnockdSettings, readKnockd } from './settings.js';
@@ -57,7 +59,7 @@ const signalStatus = { SIGINT: 2, SIGTERM: 15 } as const;
 
 /** @param argv what follows the word knockd @returns the exit status: of a signal its number, as knockd's @throws OperatorError */
 export async function runKnockd(argv: readonly string[], version: string): Promise<number> {
-  const { input, options } = readCommandLine(argv, table, 'portknockd');
+  const { input, options } = readCommandLine(spellOut(argv, table), table, 'portknockd');
   if (options.help) return print(usage);
   if (options.version) return print(`portknockd ${version}, in the place of knockd 0.8\n`);
   if (input.length > 0) {
@@ -73,12 +75,20 @@ function print(text: string): number {
 
 async function run(options: Given): Promise<number> {
   const { log, open } = openLog(options);
+  const folder = process.cwd();
   let pidFile: string | undefined;
+  let listening: string | undefined;
   const read = (): Config => {
     // How the file is read is told once, as knockd does at its start.
-    const { config, conf, titles } = readSettings(options);
-    open({ logFile: conf.logFile ?? options.logfile, useSyslog: conf.useSyslog, titles });
-    pidFile ??= conf.pidFile ?? options.pidfile ?? defaultPidFile;
+    const { config, conf, titles } = readSettings(options, folder, listening);
+    const logFile = conf.logFile ?? options.logfile;
+    open({
+      logFile: logFile === '' || logFile === undefined ? undefined : resolve(folder, logFile),
+      useSyslog: conf.useSyslog,
+      titles,
+    });
+    pidFile ??= resolve(folder, conf.pidFile ?? options.pidfile ?? defaultPidFile);
+    if (config.capture.from === 'interface') listening = config.capture.interface;
     return config;
   };
   const isDaemon = isBackground();
@@ -102,7 +112,7 @@ function openLog({ verbose, lookup }: Given) {
   return { log: knockdLog.log, open: (outputs: Outputs) => knockdLog.open(outputs) };
 }
 
-function readSettings(options: Given): KnockdSettings {
+function readSettings(options: Given, folder: string, listening: string | undefined): KnockdSettings {
   const debug = options.debug ? (line: string) => process.stdout.write(`${line}\n`) : () => {};
   const settings = readKnockd(
     options.config ?? defaultKnockdConf,
@@ -113,6 +123,8 @@ function readSettings(options: Given): KnockdSettings {
       user: options.user,
       stateDirectory: options.stateDirectory,
       tellsPackets: options.debug,
+      folder,
+      listening,
     },
     debug,
   );

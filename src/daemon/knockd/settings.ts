@@ -23,6 +23,10 @@ export interface KnockdOptions {
   readonly user?: string | undefined;
   readonly stateDirectory?: string | undefined;
   readonly tellsPackets?: boolean;
+  /** Where relative paths begin; where we are, by default. */
+  readonly folder?: string;
+  /** Where it listens since it was started. */
+  readonly listening?: string | undefined;
 }
 
 /** A configuration of knockd's, and what is not the daemon's business. */
@@ -42,11 +46,22 @@ export function readKnockd(
   options: KnockdOptions = {},
   debug: (line: string) => void = () => {},
 ): KnockdSettings {
-  const file = resolve(path);
-  const conf = readKnockdConf(readText(file), file, debug);
-  const interfaceName = options.interface ?? conf.interface ?? defaultInterface;
+  const file = resolve(options.folder ?? '', path);
   const warnings: string[] = [];
+  const nextOneTime = (named: string) =>
+    readOneTime(resolve(options.folder ?? '', named), text => warnings.push(text)) ?? [];
+  const surroundings = { interfaceIsGiven: options.interface !== undefined, nextOneTime };
+  const conf = readKnockdConf(readText(file), file, debug, surroundings);
+  const wanted = options.interface ?? conf.interface ?? defaultInterface;
+  const interfaceName = options.listening ?? wanted;
+  if (wanted !== interfaceName)
+    warnings.push(`${file}: to listen at ${wanted} portknockd must be started anew`);
   const names = doorNames(conf.doors);
+  for (const door of conf.doors) {
+    const { oneTimeSequences: oneTime, name, sequence } = door;
+    if (oneTime === undefined) requireSequence(door, file);
+    else if (sequence.length === 0) warnings.push(`${file}:${oneTime.line}: ${noSequences(name)}`);
+  }
   const doors = conf.doors.map((door, index) => toDoor(door, names[index]!, file, options, warnings));
   const config: Config = {
     file,
@@ -112,27 +127,24 @@ function toDoor(
   door: KnockdDoor,
   name: string,
   file: string,
-  { scanGuard }: KnockdOptions,
+  { scanGuard, folder = '' }: KnockdOptions,
   warnings: string[],
 ): CommandDoor {
   const { oneTimeSequences: oneTime } = door;
-  const steps =
-    oneTime === undefined ? door.sequence : (readOneTime(oneTime.path, text => warnings.push(text)) ?? []);
-  if (oneTime === undefined) requireSequence(door, file);
-  else if (steps.length === 0) warnings.push(`${file}:${oneTime.line}: ${noSequences(door.name)}`);
   return {
     kind: 'command',
     name,
     command: undefined,
-    openForMs: door.cmdTimeoutSeconds * 1000,
+    // sleep(3) takes it without a sign.
+    openForMs: (door.cmdTimeoutSeconds >>> 0) * 1000,
     sequence: {
-      steps,
+      steps: door.sequence,
       timeoutMs: door.seqTimeoutSeconds * 1000,
       flags: door.flags,
       target: targetOf(door, file, warnings),
       allowDuplicates: false,
       scanGuard: scanGuard === true,
-      oneTimeFile: oneTime?.path,
+      oneTimeFile: oneTime && resolve(folder, oneTime.path),
       turn: 0,
     },
     run: commandsOf(door.startCommand, door.startCommand6),

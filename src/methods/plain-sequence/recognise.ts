@@ -228,7 +228,8 @@ class StepTable {
 
   constructor(doors: readonly SequenceDoor[]) {
     for (const [index, { steps }] of doors.entries()) {
-      for (const { protocol, port } of steps) this.#of(protocol)[port] = 1;
+      // Where an earlier door begins, it still does.
+      for (const { protocol, port } of steps) this.#of(protocol)[port] ||= 1;
       const [first] = steps;
       if (first === undefined) continue;
       const key = formatStep(first);

@@ -95,3 +95,12 @@ export function ends(): Step {
     await daemon.end();
   };
 }
+
+/** Asks the daemon in the background to end whose process id this file holds. */
+export function endBackground(path: string): Step {
+  return async trial => {
+    const pid = Number(trial.read(path));
+    assert.ok(pid > 1, `${path}: ${pid}`);
+    process.kill(pid, 'SIGTERM');
+  };
+}

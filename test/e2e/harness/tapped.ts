@@ -47,6 +47,15 @@ export class Tapped {
     this.#ask({ signal });
   }
 
+  /** Stops the process that holds the tap, until `resume`. */
+  pause(): void {
+    this.#program.signal('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#program.signal('SIGCONT');
+  }
+
   /** Waits until something was heard, forgets it, and returns all that was heard up to it. */
   async hears(text: string): Promise<string[]> {
     await eventually(`heard: ${text}`, () => this.heard.includes(text)).catch(error => {

@@ -104,7 +104,12 @@ export const onetime: readonly Scenario[] = [
       ours: {
         ran: ['always'],
         status: 15,
-        matching: [ranOut, 'starting up, listening on eth0', ...alwaysOpens, 'shutting down'],
+        matching: [
+          `/mnt/knockd.conf:3: ${ranOut.replace('⏎', '')}`,
+          'starting up, listening on eth0',
+          ...alwaysOpens,
+          'shutting down',
+        ],
         commands: ['always: running command: echo always >> /mnt/ran⏎'],
       },
     },

@@ -43,6 +43,12 @@ const cases: readonly (readonly [
     '7000,1000,8000',
     'ssh 1, ssh: wrong-port 1',
   ],
+  [
+    "a first port that is another door's last",
+    [ssh, door('close', '9000,8000,7000')],
+    '7000,8000,9000,9000,8000,7000',
+    'ssh 1, ssh 2, ssh 3, ssh!, close 1, close 2, close 3, close!',
+  ],
   ['duplicates allowed', [door('d', '7,8,9', { allowDuplicates: true })], '7,7,8,8,8,9', 'd 1, d 2, d 3, d!'],
   [
     'duplicates allowed, of the step before only',
