@@ -22,6 +22,7 @@ export interface SequenceSiteSettings {
     readonly scanGuard: boolean;
     readonly turn: number | undefined;
   }[];
+  readonly services: readonly Step[];
   readonly addresses: readonly string[] | undefined;
 }
 
@@ -45,16 +46,18 @@ export function sequenceSettings(
       },
     ];
   });
-  return doors.length === 0 ? undefined : { doors, addresses: addresses?.map(hex) };
+  const services = config.doors.flatMap(door => (door.kind === 'services' ? door.services : []));
+  return doors.length === 0 ? undefined : { doors, services, addresses: addresses?.map(hex) };
 }
 
-export function buildSequences({ doors, addresses }: SequenceSiteSettings): SequenceSite {
+export function buildSequences({ doors, services, addresses }: SequenceSiteSettings): SequenceSite {
   return {
     doors: doors.map(({ target, turn, ...door }) => ({
       ...door,
       target: target === undefined ? undefined : bytes(target),
       turn,
     })),
+    services,
     addresses: addresses?.map(bytes),
   };
 }

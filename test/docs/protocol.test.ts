@@ -192,7 +192,12 @@ function sequenceMethod(
     knock: () => say('opened'),
     refused: ({ reason }: { reason: string }) => say(`refused: ${reason}`),
   };
-  return new PlainSequence({ doors: [door], addresses: undefined }, events, 8, Buffer.alloc(36, 1));
+  return new PlainSequence(
+    { doors: [door], services: [], addresses: undefined },
+    events,
+    8,
+    Buffer.alloc(36, 1),
+  );
 }
 
 function sent(kind: string, at: number, sourcePort: number, port: number, sequence: number) {

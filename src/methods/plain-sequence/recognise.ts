@@ -57,7 +57,7 @@ export class PlainSequence {
     this.#capacity = capacity;
     this.#seed = seed;
     this.#makeTables(attemptsAtOnce(site.doors));
-    this.#steps = new StepTable(site.doors);
+    this.#steps = new StepTable(site);
     this.#quietMs = quietMsOf(site.doors);
   }
 
@@ -70,7 +70,7 @@ export class PlainSequence {
   set site(site: SequenceSite) {
     const before = this.#site;
     this.#site = site;
-    this.#steps = new StepTable(site.doors);
+    this.#steps = new StepTable(site);
     this.#quietMs = quietMsOf(site.doors);
     const perSource = attemptsAtOnce(site.doors);
     const places = new Map(site.doors.map((door, index) => [identityOf(door), index]));

@@ -26,21 +26,25 @@ export interface SequenceDoor {
 
 export interface SequenceSite {
   readonly doors: readonly SequenceDoor[];
+  /** What doors open: to go there after a knock is no scan. */
+  readonly services: readonly Step[];
   /** This machine's addresses, 16 bytes each; undefined: whatever is captured is for us. */
   readonly addresses: readonly Uint8Array[] | undefined;
 }
 
 /** What a port is to the sequences of a site; 0: nothing. */
 const near = 1;
-const step = 2;
-const firstStep = 3;
+const service = 2;
+const step = 3;
+const firstStep = 4;
 
 /** Which ports are steps, and which doors begin at one. */
 export class StepTable {
   readonly #ports = { [tcp]: new Uint8Array(65536), [udp]: new Uint8Array(65536) };
   readonly #firsts = new Map<string, number[]>();
 
-  constructor(doors: readonly SequenceDoor[]) {
+  constructor({ doors, services }: SequenceSite) {
+    for (const { protocol, port } of services) this.#mark(protocol, port, service);
     for (const door of doors) if (door.scanGuard) this.#noteNear(door);
     for (const [index, { steps }] of doors.entries()) {
       // Where an earlier door begins, it still does.
@@ -59,7 +63,8 @@ export class StepTable {
 
   /** Whether a packet to a port of no sequence shows who scans. */
   showsScan(protocol: number, port: number, isFirst: boolean): boolean {
-    return protocol === tcp ? isFirst : this.#ports[udp][port] === near;
+    const meaning = this.#of(protocol)[port];
+    return protocol === tcp ? isFirst && meaning !== service : meaning === near;
   }
 
   doorsFrom(protocol: number, port: number): readonly number[] {

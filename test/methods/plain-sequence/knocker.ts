@@ -52,7 +52,7 @@ export class Knocker {
   constructor(doors: readonly SequenceDoor[], site: Partial<SequenceSite> = {}, capacity = 64) {
     const say = (text: string) => this.said.push(text);
     this.method = new PlainSequence(
-      { doors, addresses: undefined, ...site },
+      { doors, services: [], addresses: undefined, ...site },
       {
         stage: (name, stage) => say(`${name} ${stage}`),
         knock: ({ door: name }) => say(`${name}!`),

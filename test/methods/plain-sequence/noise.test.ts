@@ -14,7 +14,12 @@ function openedBy(scanGuard: boolean, t: TestContext): number {
   let opened = 0;
   const events = { stage() {}, refused() {}, knock: () => opened++ };
   const doors = [door('ssh', '7000,8000,9000', { scanGuard, timeoutMs: 3_600_000 })];
-  const method = new PlainSequence({ doors, addresses: undefined }, events, 64, Buffer.alloc(36, 3));
+  const method = new PlainSequence(
+    { doors, services: [], addresses: undefined },
+    events,
+    64,
+    Buffer.alloc(36, 3),
+  );
   const packet = newPacket();
   const chance = chanceFrom(seedOf(t));
   for (let count = 0; count < packets; count++) {

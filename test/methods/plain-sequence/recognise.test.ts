@@ -176,20 +176,24 @@ test('a one-time sequence opens once, whoever knocks it', () => {
   const knocker = new Knocker([once, ssh]);
   knocker.send('7').send('7', { from: '192.0.2.2' }).send('8').send('8', { from: '192.0.2.2' });
   assert.deepEqual(knocker.opened(), ['once']);
-  knocker.method.site = { doors: [once, ssh], addresses: undefined };
+  knocker.method.site = { doors: [once, ssh], services: [], addresses: undefined };
   assert.deepEqual(knocker.send('7,8').opened(), [], 'the same again is the same');
-  knocker.method.site = { doors: [door('once', '9,8', { turn: 1 }), ssh], addresses: undefined };
+  knocker.method.site = {
+    doors: [door('once', '9,8', { turn: 1 }), ssh],
+    services: [],
+    addresses: undefined,
+  };
   assert.deepEqual(knocker.send('9,8').opened(), ['once']);
 });
 
 test('a new site keeps attempts at doors that stay as they are', () => {
   const other = door('other', '1,2');
   const knocker = new Knocker([other, ssh]).send('7000,8000').send('1', { from: '192.0.2.2' });
-  knocker.method.site = { doors: [ssh, door('new', '3,4')], addresses: undefined };
+  knocker.method.site = { doors: [ssh, door('new', '3,4')], services: [], addresses: undefined };
   knocker.send('9000').send('2', { from: '192.0.2.2' });
   assert.deepEqual(knocker.opened(), ['ssh']);
   const doors = Array.from({ length: 20 }, (_, i) => door(`d${i}`, `7000,${i + 1}`));
-  knocker.method.site = { doors, addresses: undefined };
+  knocker.method.site = { doors, services: [], addresses: undefined };
   assert.equal(knocker.send('7000,5').opened().join(), 'd4', 'more attempts at once than before');
   assert.equal(knocker.send('7000').send('20', { from: '192.0.2.3' }).send('6').opened().join(), 'd5');
 });
@@ -218,6 +222,12 @@ test('a door that shows who scans does not open to him', () => {
   assert.deepEqual(knocker.send('7000,8000,9000').opened(), ['ssh'], 'another is no scanner for it');
   const acks = new Knocker([guarded]).send('1,2,3,4,5', { flags: 0x10 }).send('7000,8000,9000');
   assert.deepEqual(acks.opened(), ['ssh'], 'only first packets of connections count');
+  const served = new Knocker([near], { services: [{ protocol: 6, port: 22 }] });
+  assert.deepEqual(
+    served.send('22,80,443,25,7005,7006,7007').opened(),
+    ['near'],
+    'what a door opens is no scan',
+  );
   const busy = new Knocker([guarded]).send('53:udp,123:udp,443:udp,4500:udp,1194:udp').send('7000,8000,9000');
   assert.deepEqual(busy.opened(), ['ssh'], 'datagrams elsewhere are nothing to it');
   const udp = door('udp', '7000:udp,8000:udp,9000:udp', { scanGuard: true });
