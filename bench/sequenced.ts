@@ -40,8 +40,9 @@ abstract class Sequenced implements Contender {
 
   abstract lost(): Promise<number | undefined>;
 
+  /** At once: a knockd that has been flooded hears no signal for a long time. */
   async stop(): Promise<void> {
-    await this.#program?.stop();
+    await this.#program?.kill();
   }
 
   composeKnocks(sources: readonly string[]): readonly (readonly KnockPacket[])[] {

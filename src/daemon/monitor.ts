@@ -14,6 +14,7 @@ import { Errands } from './errands.js';
 import type { Frame } from './frames.js';
 import { byHand, Guard, requireGuard } from './guard.js';
 import { type Log, messageOf } from './log.js';
+import type { Manners } from './manners.js';
 import { notify, reloadingState, watchdogMs } from './notify.js';
 import { needsTable, requireSamePlace } from './restart.js';
 import { Runner } from './runner.js';
@@ -23,15 +24,7 @@ import { listenerFailed, Subprocess } from './subprocess.js';
 import { Teller } from './told.js';
 import { Traffic } from './traffic.js';
 import { noSequences, useSequence, withSequence } from './turn.js';
-import { damagedLedger, describeAction, highFloor, summary, whoOpens } from './wording.js';
-
-/** What one who takes another daemon's place does otherwise. */
-export interface Manners {
-  /** The exit status after a signal; 0 by default. */
-  readonly signalStatus?: { readonly SIGINT: number; readonly SIGTERM: number };
-  /** Called once everything is heard. @throws OperatorError */
-  readonly ready?: () => void;
-}
+import { damagedLedger, describeAction, highFloor, placeOf, summary, whoOpens } from './wording.js';
 
 export class Monitor {
   readonly #log: Log;
@@ -94,15 +87,14 @@ export class Monitor {
     this.#startWatchdog();
     notify('READY=1');
     this.#manners.ready?.();
-    const { capture } = this.#config;
-    const place = capture.from === 'interface' ? { interface: capture.interface } : {};
-    this.#log.info({ event: 'ready', ...place }, `ready: ${summary(this.#config)}`);
+    this.#log.info({ event: 'ready', place: placeOf(this.#config) }, `ready: ${summary(this.#config)}`);
     return this.#ended;
   }
 
   #startListener(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#listener = new Subprocess(this.#config, this.#capture, this.#state, {
+      const { isDaemon = false } = this.#manners;
+      this.#listener = new Subprocess(this.#config, this.#capture, this.#state, isDaemon, {
         frame: frame => {
           if (frame.kind !== 'ready') return this.#take(frame);
           if (frame.value > 0) this.#log.error({ event: 'ledger' }, damagedLedger(frame.value));

@@ -39,14 +39,21 @@ export class Subprocess {
   #pulse: (() => void) | undefined;
 
   /** @throws OperatorError where it cannot be run as that user */
-  constructor(config: Config, capture: CaptureSource, state: State, events: ListenerEvents) {
+  constructor(
+    config: Config,
+    capture: CaptureSource,
+    state: State,
+    isDaemon: boolean,
+    events: ListenerEvents,
+  ) {
     this.#capture = capture;
     const [command, ...args] = unprivileged(config.user, [process.execPath, program], { file: config.file });
     const [ours, theirs] = socketPair();
+    const outputs = isDaemon ? 'ignore' : 'inherit';
     const stdio: StdioOptions = [
       capture.input,
-      'inherit',
-      'inherit',
+      outputs,
+      outputs,
       theirs,
       state.ledger,
       capture.socket ?? 'ignore',

@@ -8,16 +8,16 @@ import { formatService } from './schema.js';
 
 /** One line of what a configuration comes to. */
 export function summary({ doors, clients, portSequence, capture }: Config): string {
-  const where =
-    capture.from === 'nflog'
-      ? `NFLOG group ${capture.group}`
-      : capture.from === 'stdin'
-        ? 'standard input'
-        : capture.from === 'interface'
-          ? `interface ${capture.interface}`
-          : capture.path;
+  const where = capture.from === 'interface' ? `interface ${capture.interface}` : placeOf({ capture });
   const window = portSequence === undefined ? '' : `, window from port ${portSequence.basePort}`;
   return `${count(doors.length, 'door')}, ${count(clients.length, 'client')}, knocks from ${where}${window}`;
+}
+
+/** Where knocks are heard. */
+export function placeOf({ capture }: Pick<Config, 'capture'>): string {
+  if (capture.from === 'nflog') return `NFLOG group ${capture.group}`;
+  if (capture.from === 'stdin') return 'standard input';
+  return capture.from === 'interface' ? capture.interface : capture.path;
 }
 
 function count(number: number, noun: string): string {

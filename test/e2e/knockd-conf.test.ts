@@ -57,6 +57,29 @@ async function fails(program: Program, message: RegExp): Promise<void> {
   assert.equal(program.stdout, '');
 }
 
+test('a knockd in the background lets go of the terminal', { skip }, async t => {
+  const { file, folder } = await place(t);
+  const { server } = await plain(t);
+  await running(server.namespace, nearInterface);
+  const argv = [daemonPath, 'knockd', '-d', '-i', nearInterface, '-c', file, '-p', join(folder, 'pid')];
+  const options = ['--user', listenerUser(), '--state-directory', join(folder, 'background')];
+  // $( ) returns when nobody holds its pipe any more.
+  const script = 'said=$("$@" 2>&1); echo "returned $?"';
+  const shell = server.namespace.start('/bin/sh', [
+    '-c',
+    script,
+    'sh',
+    process.execPath,
+    ...argv,
+    ...options,
+  ]);
+  try {
+    assert.equal(await shell.line(/returned/), 'returned 0');
+  } finally {
+    process.kill(Number(readFileSync(join(folder, 'pid'), 'latin1')), 'SIGTERM');
+  }
+});
+
 describe('with --knockd-conf', { skip, concurrency: 4 }, () => {
   test('check says what the file comes to, or what knockd would not take', async t => {
     const { file, folder, command } = await place(t);

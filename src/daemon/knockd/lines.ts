@@ -18,7 +18,8 @@ export interface LogEntry {
   readonly phase?: string;
   readonly command?: string;
   readonly status?: number;
-  readonly interface?: string;
+  /** Where knocks are heard. */
+  readonly place?: string;
   readonly file?: string;
 }
 
@@ -45,8 +46,8 @@ export function knockdLine(
   const { event, level, msg } = entry;
   if (event === 'ready') {
     return {
-      log: `starting up, listening on ${entry.interface}`,
-      screen: `listening on ${entry.interface}...`,
+      log: `starting up, listening on ${entry.place}`,
+      screen: `listening on ${entry.place}...`,
     };
   }
   if (event === 'stopping') return { log: 'shutting down', screen: 'waiting for child processes...' };

@@ -79,7 +79,6 @@ async function run(options: Given): Promise<number> {
   let pidFile: string | undefined;
   let listening: string | undefined;
   const read = (): Config => {
-    // How the file is read is told once, as knockd does at its start.
     const { config, conf, titles } = readSettings(options, folder, listening);
     const logFile = conf.logFile ?? options.logfile;
     open({
@@ -97,7 +96,7 @@ async function run(options: Given): Promise<number> {
     writePidFile(pidFile!);
     tellReady();
   };
-  const status = await new Monitor(read, log, { signalStatus, ready }).run();
+  const status = await new Monitor(read, log, { signalStatus, ready, isDaemon }).run();
   if (isDaemon) rmSync(pidFile!, { force: true });
   return status;
 }
