@@ -11,7 +11,14 @@ import { describeMachine } from './machine.js';
 import { notes } from './notes.js';
 import { writePage } from './page.js';
 import { type Counts, createField, fullCounts, parts, quickCounts } from './parts.js';
-import { encodeReport, formatReport, type Report, type ReportedFigure, readReport } from './report.js';
+import {
+  encodeReport,
+  formatReport,
+  joinReports,
+  type Report,
+  type ReportedFigure,
+  readReport,
+} from './report.js';
 import { withScope } from './scope.js';
 import { ratioOf } from './table.js';
 
@@ -26,7 +33,7 @@ const help = `usage: npm run bench -- [--quick] [--json] [--only PART]… [--fro
   --json    the same as JSON, on standard output; the table then goes to standard error
   --only    ${names.slice(0, 5).join(', ')},
             ${names.slice(5).join(', ')}; may be given more than once
-  --from    measures nothing: what an earlier run wrote with --json
+  --from    what an earlier run wrote with --json: measures nothing, or with --only these parts anew
   --charts  also writes a page of charts, bench.md, into this folder
 `;
 
@@ -49,13 +56,21 @@ async function main(argv: readonly string[]): Promise<void> {
   if (unknown !== undefined)
     throw new OperatorError('usage', `there is no part "${unknown}"`, { hint: 'see --help' });
   const wanted = given.only.length === 0 ? names : given.only;
+  const before = given.from === undefined ? undefined : readReport(given.from);
   const found =
-    given.from === undefined
-      ? await measure(wanted, given.quick ? quickCounts : fullCounts)
-      : readReport(given.from);
+    before !== undefined && given.only.length === 0 ? before : await measureInto(before, wanted, given.quick);
   (given.json ? process.stderr : process.stdout).write(`${formatReport(found)}\n`);
   if (given.json) process.stdout.write(encodeReport(found));
   if (given.charts !== undefined) writePage(given.charts, found);
+}
+
+async function measureInto(
+  before: Report | undefined,
+  wanted: readonly string[],
+  isQuick: boolean,
+): Promise<Report> {
+  const found = await measure(wanted, isQuick ? quickCounts : fullCounts);
+  return before === undefined ? found : joinReports(before, found);
 }
 
 /** A part that fails does not take the others' figures with it; the run has failed all the same. */

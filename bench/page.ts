@@ -21,9 +21,9 @@ export function pageOf(report: Report): string {
   );
   return `# Measured
 
-Made by \`npm run bench -- --charts docs\`, all in one run on one machine; your figures will differ, so run it. The same
-figures for programs are in [bench.json](bench.json), from which \`npm run bench -- --from docs/bench.json --charts docs\`
-draws this page again.
+Made by \`npm run bench -- --charts docs\`, all in one run on one machine but where it is said; your figures will differ,
+so run it. The same figures for programs are in [bench.json](bench.json), from which
+\`npm run bench -- --from docs/bench.json --charts docs\` draws this page again.
 
 ${charts.join('\n')}
 ## All figures

@@ -16,6 +16,28 @@ export interface ReportedFigure extends Figure {
   readonly part: string;
   /** portknock's share of knockd's. */
   readonly ratio?: number | undefined;
+  /** When, if not in the run of the others. */
+  readonly date?: string;
+}
+
+/** A run, with some parts of it measured again or anew in another. */
+export function joinReports(before: Report, after: Report): Report {
+  const parts = new Set(after.figures.map(({ part }) => part));
+  const { date } = after.machine;
+  return {
+    machine: before.machine,
+    figures: [
+      ...before.figures.filter(({ part }) => !parts.has(part)),
+      ...after.figures.map(figure => ({ ...figure, date })),
+    ],
+    notes: after.notes,
+  };
+}
+
+/** Which parts were measured in a run of their own, a line each. */
+export function laterParts({ figures }: Report): string[] {
+  const dates = new Map(figures.flatMap(({ part, date }) => (date === undefined ? [] : [[part, date]])));
+  return Array.from(dates, ([part, date]) => `${part}: measured in a run of its own, ${date}`);
 }
 
 export function encodeReport(report: Report): string {
@@ -34,6 +56,8 @@ export function readReport(file: string): Report {
 }
 
 /** Lines without the last newline. */
-export function formatReport({ machine, figures, notes }: Report): string {
-  return `${formatMachine(machine)}\n\n${formatTable(figures)}\n\n${notes.join('\n')}`;
+export function formatReport(report: Report): string {
+  const { machine, figures, notes } = report;
+  const head = [formatMachine(machine), ...laterParts(report)].join('\n');
+  return `${head}\n\n${formatTable(figures)}\n\n${notes.join('\n')}`;
 }

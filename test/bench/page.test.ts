@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { chartsOf } from '../../bench/charts.js';
 import { pageOf, writePage } from '../../bench/page.js';
-import { type Report, type ReportedFigure, readReport } from '../../bench/report.js';
+import { joinReports, laterParts, type Report, type ReportedFigure, readReport } from '../../bench/report.js';
 import { OperatorError } from '../../src/system/error.js';
 import { project } from '../e2e/harness/isolation.js';
 
@@ -121,4 +121,27 @@ test('what is no report is refused', () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test('a part that is measured again takes the place of what it was, and says when', () => {
+  const machine = (date: string) => ({ date }) as Report['machine'];
+  const figure = (part: string, value: number) =>
+    ({ part, group: part, name: 'n', unit: 'ms', values: { portknock: { value } } }) as ReportedFigure;
+  const before = { machine: machine('1'), figures: [figure('a', 1), figure('b', 2)], notes: ['old'] };
+  const after = { machine: machine('2'), figures: [figure('b', 3), figure('c', 4)], notes: ['new'] };
+  const joined = joinReports(before, after);
+  assert.deepEqual(
+    joined.figures.map(({ part, values, date }) => [part, values.portknock?.value, date]),
+    [
+      ['a', 1, undefined],
+      ['b', 3, '2'],
+      ['c', 4, '2'],
+    ],
+  );
+  assert.deepEqual([joined.machine, joined.notes], [before.machine, after.notes]);
+  assert.deepEqual(laterParts(joined), [
+    'b: measured in a run of its own, 2',
+    'c: measured in a run of its own, 2',
+  ]);
+  assert.deepEqual(laterParts(before), []);
 });
