@@ -155,11 +155,9 @@ export class Errands {
   #schedule(debt: Debt, delayMs: number, tries = 0): void {
     const key = debtKey(debt);
     clearTimeout(this.#timers.get(key));
-    const wait = Math.max(0, Math.min(farthestMs, delayMs));
-    this.#timers.set(
-      key,
-      setTimeout(() => void this.#settle(debt, tries), wait),
-    );
+    const restMs = delayMs - farthestMs;
+    const go = () => (restMs > 0 ? this.#schedule(debt, restMs, tries) : void this.#settle(debt, tries));
+    this.#timers.set(key, setTimeout(go, Math.max(0, Math.min(farthestMs, delayMs))));
   }
 
   async #settle(debt: Debt, tries: number): Promise<void> {

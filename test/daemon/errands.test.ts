@@ -222,6 +222,21 @@ test('what is owed for longer than a timer can wait is not run at once', async t
   await errands.closeAll();
 });
 
+test('what is owed for longer than a timer can wait waits for all of it', async t => {
+  const bench = new Bench(t);
+  const errands = bench.start();
+  const monthMs = 30 * 24 * 3600 * 1000;
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  errands.open(bench.door(monthMs), source, 'laptop');
+  await new Promise(resolve => setImmediate(resolve));
+  t.mock.timers.tick(2 ** 31 - 1);
+  t.mock.timers.reset();
+  await bench.saying(1);
+  await new Promise(resolve => setTimeout(resolve, 100));
+  assert.deepEqual(bench.said, [opened]);
+  await errands.closeAll();
+});
+
 test('what is to be closed while its command is slow is closed when that has ended', async t => {
   const bench = new Bench(t);
   const door = bench.door(longMs, { run: `sleep 1.2; ${bench.note('open')}` });
