@@ -19,6 +19,8 @@ const firstRetryMs = 5000;
 const lastRetryMs = 600_000;
 /** A command that has taken longer has kept its door from being open for the whole of its time. */
 const slowMs = 1000;
+/** Closing commands at once where everything is closed: fewer than are run at all, for one that is refused stays owed. */
+const mostClosing = 32;
 /** setTimeout's longest. */
 const farthestMs = 2 ** 31 - 1;
 
@@ -110,7 +112,11 @@ export class Errands {
 
   /** Runs every closing command that is owed: nobody will be there when its time comes. */
   async closeAll(): Promise<void> {
-    await Promise.all(this.#journal.owed.map(debt => this.#closeNow(debtKey(debt), () => true)));
+    const keys = this.#journal.owed.map(debtKey).values();
+    const inTurn = async () => {
+      for (const key of keys) await this.#closeNow(key, () => true);
+    };
+    await Promise.all(Array.from({ length: mostClosing }, inTurn));
     for (const timer of this.#timers.values()) clearTimeout(timer);
   }
 

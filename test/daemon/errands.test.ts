@@ -266,6 +266,28 @@ test('at the end everything is closed', async t => {
   ]);
 });
 
+test('at the end everything is closed, also where it is more than may run at once', async t => {
+  const bench = new Bench(t);
+  const journal = new Journal(bench.journalPath);
+  const count = 300;
+  for (let host = 0; host < count; host++) {
+    journal.owe({
+      door: 'backup',
+      client: 'laptop',
+      source: `2001:db8::${host.toString(16)}`,
+      dueAt: Date.now() + longMs,
+      argv: ['/bin/sh', '-c', bench.note('close')],
+      inherits: false,
+    });
+  }
+  journal.close();
+  const errands = bench.start();
+  await errands.closeAll();
+  assert.equal(bench.said.length, count);
+  assert.deepEqual(errands.owed, []);
+  assert.deepEqual(bench.book.errors, []);
+});
+
 test('a closing command that is running when everything is closed is not run again', async t => {
   const bench = new Bench(t);
   const errands = bench.start();
