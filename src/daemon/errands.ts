@@ -75,12 +75,16 @@ export class Errands {
       return 'ran';
     }
     const key = debtKey(values);
-    const isOwed = this.#journal.find(key) !== undefined && !this.#closing.has(key);
-    const isOpen = isOwed && !this.#failed.has(key);
+    const before = this.#journal.find(key);
     const dueAt = Date.now() + openForMs;
+    if (before !== undefined && !this.#closing.has(key) && !this.#failed.has(key)) {
+      // What has been run is closed by what belongs to it, whatever a reload has made of the door.
+      this.#owe({ ...before, client, dueAt }, openForMs);
+      return 'extended';
+    }
     this.#owe({ ...values, ...closeRun, runAs, timeLimitMs, dueAt, boot: this.#boot }, openForMs);
-    if (!isOpen) this.#start(errand, openForMs);
-    return isOpen ? 'extended' : 'ran';
+    this.#start(errand, openForMs);
+    return 'ran';
   }
 
   /** Nothing is run where one of the two is too long to be run; the log says so. */

@@ -288,6 +288,20 @@ test('at the end everything is closed, also where it is more than may run at onc
   assert.deepEqual(bench.book.errors, []);
 });
 
+test('a door that is extended is closed by the command that belongs to what was run', async t => {
+  const bench = new Bench(t);
+  const errands = bench.start();
+  errands.open(bench.door(longMs), source, 'laptop');
+  await bench.saying(1);
+  const changed = bench.door(longMs, { run: bench.note('other-open'), close: bench.note('other-close') });
+  assert.equal(errands.open(changed, source, 'laptop'), 'extended');
+  await errands.closeAll();
+  assert.deepEqual(bench.said, [opened, closed]);
+  assert.equal(errands.open(changed, source, 'laptop'), 'ran');
+  await errands.closeAll();
+  assert.deepEqual(bench.said.slice(2), [`other-${opened}`, `other-${closed}`]);
+});
+
 test('a closing command that is running when everything is closed is not run again', async t => {
   const bench = new Bench(t);
   const errands = bench.start();
