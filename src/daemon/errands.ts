@@ -19,6 +19,8 @@ const firstRetryMs = 5000;
 const lastRetryMs = 600_000;
 /** A command that has taken longer has kept its door from being open for the whole of its time. */
 const slowMs = 1000;
+/** Closing commands at once where everything is closed: fewer than are run at all, for one that is refused stays owed. */
+const mostClosing = 32;
 /** setTimeout's longest. */
 const farthestMs = 2 ** 31 - 1;
 
@@ -73,12 +75,16 @@ export class Errands {
       return 'ran';
     }
     const key = debtKey(values);
-    const isOwed = this.#journal.find(key) !== undefined && !this.#closing.has(key);
-    const isOpen = isOwed && !this.#failed.has(key);
+    const before = this.#journal.find(key);
     const dueAt = Date.now() + openForMs;
+    if (before !== undefined && !this.#closing.has(key) && !this.#failed.has(key)) {
+      // What has been run is closed by what belongs to it, whatever a reload has made of the door.
+      this.#owe({ ...before, client, dueAt }, openForMs);
+      return 'extended';
+    }
     this.#owe({ ...values, ...closeRun, runAs, timeLimitMs, dueAt, boot: this.#boot }, openForMs);
-    if (!isOpen) this.#start(errand, openForMs);
-    return isOpen ? 'extended' : 'ran';
+    this.#start(errand, openForMs);
+    return 'ran';
   }
 
   /** Nothing is run where one of the two is too long to be run; the log says so. */
@@ -110,7 +116,11 @@ export class Errands {
 
   /** Runs every closing command that is owed: nobody will be there when its time comes. */
   async closeAll(): Promise<void> {
-    await Promise.all(this.#journal.owed.map(debt => this.#closeNow(debtKey(debt), () => true)));
+    const keys = this.#journal.owed.map(debtKey).values();
+    const inTurn = async () => {
+      for (const key of keys) await this.#closeNow(key, () => true);
+    };
+    await Promise.all(Array.from({ length: mostClosing }, inTurn));
     for (const timer of this.#timers.values()) clearTimeout(timer);
   }
 
@@ -155,11 +165,9 @@ export class Errands {
   #schedule(debt: Debt, delayMs: number, tries = 0): void {
     const key = debtKey(debt);
     clearTimeout(this.#timers.get(key));
-    const wait = Math.max(0, Math.min(farthestMs, delayMs));
-    this.#timers.set(
-      key,
-      setTimeout(() => void this.#settle(debt, tries), wait),
-    );
+    const restMs = delayMs - farthestMs;
+    const go = () => (restMs > 0 ? this.#schedule(debt, restMs, tries) : void this.#settle(debt, tries));
+    this.#timers.set(key, setTimeout(go, Math.max(0, Math.min(farthestMs, delayMs))));
   }
 
   async #settle(debt: Debt, tries: number): Promise<void> {

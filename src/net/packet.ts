@@ -4,7 +4,7 @@
  * Decoding never throws and never reads past the end; what it cannot make out is not a packet. One `Packet` is filled
  * again and again: whoever wants to keep a field copies it.
  */
-import { addressLength } from './address.js';
+import { addressLength, isIPv4Mapped } from './address.js';
 
 export const tcp = 6;
 export const udp = 17;
@@ -127,6 +127,8 @@ function decodeIPv6(bytes: Uint8Array, start: number, end: number, packet: Packe
     packet.source[i] = bytes[start + 8 + i]!;
     packet.destination[i] = bytes[start + 24 + i]!;
   }
+  // As we write IPv4's own: on the wire only who would pass for one sends it (RFC 4291 section 2.5.5.2).
+  if (isIPv4Mapped(packet.source) || isIPv4Mapped(packet.destination)) return false;
   const packetEnd = Math.min(start + 40 + u16(bytes, start + 4), end);
   return decodeTransport(bytes, at, next, packetEnd, packet);
 }

@@ -10,6 +10,8 @@ import { int32, libc } from './libc.js';
 const unix = 1;
 const stream = 1;
 const closeOnExec = 0o2000000;
+const setDescriptorFlags = 2;
+const closeAtExec = 1;
 const getFlags = 3;
 const setFlags = 4;
 const nonBlocking = 0o4000;
@@ -48,6 +50,8 @@ export function readDescriptor(fd: number, buffer: Buffer, datagram: (bytes: Buf
   const [place, other] = socketPair();
   const socket = new Socket({ ...readingInto(buffer, datagram), fd: place, writable: false });
   c.dup2(fd, place);
+  // What dup2 makes stays open at exec, and commands are no readers of ours.
+  c.fcntl(place, setDescriptorFlags, closeAtExec);
   c.fcntl(place, setFlags, c.fcntl(place, getFlags, 0) | nonBlocking);
   c.close(fd);
   socket.on('close', () => c.close(other));

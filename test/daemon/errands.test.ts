@@ -222,6 +222,21 @@ test('what is owed for longer than a timer can wait is not run at once', async t
   await errands.closeAll();
 });
 
+test('what is owed for longer than a timer can wait waits for all of it', async t => {
+  const bench = new Bench(t);
+  const errands = bench.start();
+  const monthMs = 30 * 24 * 3600 * 1000;
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  errands.open(bench.door(monthMs), source, 'laptop');
+  await new Promise(resolve => setImmediate(resolve));
+  t.mock.timers.tick(2 ** 31 - 1);
+  t.mock.timers.reset();
+  await bench.saying(1);
+  await new Promise(resolve => setTimeout(resolve, 100));
+  assert.deepEqual(bench.said, [opened]);
+  await errands.closeAll();
+});
+
 test('what is to be closed while its command is slow is closed when that has ended', async t => {
   const bench = new Bench(t);
   const door = bench.door(longMs, { run: `sleep 1.2; ${bench.note('open')}` });
@@ -249,6 +264,42 @@ test('at the end everything is closed', async t => {
     'close backup laptop 192.0.2.2',
     'close backup laptop 2001:db8::3',
   ]);
+});
+
+test('at the end everything is closed, also where it is more than may run at once', async t => {
+  const bench = new Bench(t);
+  const journal = new Journal(bench.journalPath);
+  const count = 300;
+  for (let host = 0; host < count; host++) {
+    journal.owe({
+      door: 'backup',
+      client: 'laptop',
+      source: `2001:db8::${host.toString(16)}`,
+      dueAt: Date.now() + longMs,
+      argv: ['/bin/sh', '-c', bench.note('close')],
+      inherits: false,
+    });
+  }
+  journal.close();
+  const errands = bench.start();
+  await errands.closeAll();
+  assert.equal(bench.said.length, count);
+  assert.deepEqual(errands.owed, []);
+  assert.deepEqual(bench.book.errors, []);
+});
+
+test('a door that is extended is closed by the command that belongs to what was run', async t => {
+  const bench = new Bench(t);
+  const errands = bench.start();
+  errands.open(bench.door(longMs), source, 'laptop');
+  await bench.saying(1);
+  const changed = bench.door(longMs, { run: bench.note('other-open'), close: bench.note('other-close') });
+  assert.equal(errands.open(changed, source, 'laptop'), 'extended');
+  await errands.closeAll();
+  assert.deepEqual(bench.said, [opened, closed]);
+  assert.equal(errands.open(changed, source, 'laptop'), 'ran');
+  await errands.closeAll();
+  assert.deepEqual(bench.said.slice(2), [`other-${opened}`, `other-${closed}`]);
 });
 
 test('a closing command that is running when everything is closed is not run again', async t => {

@@ -1,5 +1,6 @@
 /** What is known of interfaces: of the loopback, which every machine has. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
 import { formatAddress, parseAddress } from '../../src/net/address.js';
@@ -55,4 +56,12 @@ test('whether it is Ethernet', () => {
 test('a watch is closed, and does not keep the process alive', () => {
   watchInterfaces(() => {}).close();
   watchInterfaces(() => {});
+});
+
+test('no program that is started has the socket of the watch', () => {
+  const descriptors = () => execFileSync('/bin/ls', ['/proc/self/fd'], { encoding: 'utf8' });
+  const before = descriptors();
+  const watch = watchInterfaces(() => {});
+  assert.equal(descriptors(), before);
+  watch.close();
 });

@@ -129,6 +129,8 @@ function patched(bytes: Buffer, at: number, ...values: number[]): Buffer {
   return other;
 }
 
+const mapped = [...new Uint8Array(10), 0xff, 0xff, 192, 0, 2, 7];
+
 const refused: readonly [string, Uint8Array][] = [
   ['nothing', Buffer.alloc(0)],
   ['version 5', patched(ipv4(tcp, segment), 0, 0x55)],
@@ -144,6 +146,8 @@ const refused: readonly [string, Uint8Array][] = [
   ['IPv4 in IPv4', ipv4(4, ipv4(tcp, segment))],
   ['IPv6 payload length 0', patched(ipv6(tcp, segment), 4, 0, 0)],
   ['IPv6 payload length within the TCP header', patched(ipv6(tcp, segment), 4, 0, 19)],
+  ['IPv6 from an address of IPv4', patched(ipv6(tcp, segment), 8, ...mapped)],
+  ['IPv6 to an address of IPv4', patched(ipv6(tcp, segment), 24, ...mapped)],
   ['no next header', ipv6(59, segment)],
   ['ICMPv6', ipv6(58, segment)],
   ['an unknown header', ipv6(200, extension(tcp, 0), segment)],

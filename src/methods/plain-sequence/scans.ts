@@ -33,6 +33,8 @@ export class Scans {
   }
 
   isScanner(slot: number, at: number, quietMs: number): boolean {
+    // The clock may have been set back: what he did is not in times to come.
+    if (at < this.#lasts[slot]!) this.#lasts[slot] = at;
     return this.#counts[slot]! > most && at - this.#lasts[slot]! < quietMs;
   }
 

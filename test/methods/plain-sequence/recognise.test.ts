@@ -218,6 +218,13 @@ test('a door that shows who scans does not open to him', () => {
     ['ssh'],
     'forgotten once he has been quiet',
   );
+  knocker.send('1,2,3,4').wait(-3_600_000).send('7000,8000,9000');
+  assert.deepEqual(knocker.opened(), [], 'a clock that is set back forgives nothing');
+  assert.deepEqual(
+    knocker.wait(10_000).send('7000,8000,9000').opened(),
+    ['ssh'],
+    'nor is it held against him',
+  );
   knocker.send('1,2,3,4', { from: '192.0.2.2' });
   assert.deepEqual(knocker.send('7000,8000,9000').opened(), ['ssh'], 'another is no scanner for it');
   const acks = new Knocker([guarded]).send('1,2,3,4,5', { flags: 0x10 }).send('7000,8000,9000');
