@@ -2,40 +2,39 @@
  * knockd's spelling of options (getopt_long(3)) made into that of our command lines: letters together, values attached
  * to them, long names shortened.
  */
+import { parseArgs } from 'node:util';
 import { dashed, type OptionTable } from '../../system/command-line.js';
 
-/** @returns the same options, each letter and each value an argument of its own, long names in full */
+/** @returns the same options, each an argument of its own, with its name in full and its value attached */
 export function spellOut(argv: readonly string[], table: OptionTable): string[] {
-  const spelled: string[] = [];
-  const rest = [...argv];
-  while (rest.length > 0) {
-    const argument = rest.shift()!;
-    if (argument === '--') return [...spelled, argument, ...rest];
-    if (argument.startsWith('--')) spelled.push(lengthen(argument, table));
-    else if (/^-./.test(argument)) spelled.push(...letters(argument.slice(1), rest, table));
-    else spelled.push(argument);
-  }
-  return spelled;
+  const options = Object.fromEntries(
+    Object.entries(table).map(([name, { kind, short }]) => [
+      dashed(name).slice(2),
+      { type: kind === 'flag' ? ('boolean' as const) : ('string' as const), ...(short && { short }) },
+    ]),
+  );
+  // What it does not know is left to be refused where all options are read.
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  return tokens.map(token => {
+    if (token.kind !== 'option') return token.kind === 'positional' ? token.value : '--';
+    const name = token.rawName.startsWith('--') ? inFull(`--${token.name}`, table) : nameOf(token.name);
+    return token.value === undefined ? name : `${name}=${token.value}`;
+  });
 }
 
-function lengthen(argument: string, table: OptionTable): string {
-  const [given = '', ...value] = argument.split('=');
+function nameOf(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
+}
+
+/** The one long name that begins so. */
+function inFull(given: string, table: OptionTable): string {
   const names = Object.keys(table).map(dashed);
   const meant = names.filter(name => name.startsWith(given));
-  const name = meant.length === 1 && !names.includes(given) ? meant[0]! : given;
-  return [name, ...value].join('=');
-}
-
-/** @param rest what follows: the value of the last letter is taken from it */
-function letters(text: string, rest: string[], table: OptionTable): string[] {
-  const spelled: string[] = [];
-  for (let at = 0; at < text.length; at++) {
-    const letter = text[at]!;
-    spelled.push(`-${letter}`);
-    const option = Object.values(table).find(({ short }) => short === letter);
-    if (option === undefined || option.kind === 'flag') continue;
-    const value = at + 1 < text.length ? text.slice(at + 1) : rest.shift();
-    return value === undefined ? spelled : [...spelled, value];
-  }
-  return spelled;
+  return meant.length === 1 && !names.includes(given) ? meant[0]! : given;
 }

@@ -11,18 +11,19 @@ const table = {
 } as const;
 
 for (const [given, spelled] of [
-  ['-i eth0 -D', '-i eth0 -D'],
-  ['-ieth0', '-i eth0'],
-  ['-Dd4', '-D -d -4'],
-  ['-Di eth0 -d', '-D -i eth0 -d'],
-  ['-Dieth0 -d', '-D -i eth0 -d'],
-  ['-i -D', '-i -D'],
+  ['-i eth0 -D', '--interface=eth0 --debug'],
+  ['-ieth0', '--interface=eth0'],
+  ['-Dd4', '--debug --daemon --only-ip-v4'],
+  ['-Di eth0 -d', '--debug --interface=eth0 --daemon'],
+  ['-Dieth0 -d', '--debug --interface=eth0 --daemon'],
+  ['-i -D', '--interface=-D'],
   ['--int=eth0 --only', '--interface=eth0 --only-ip-v4'],
+  ['--int eth0', '--interface eth0'],
   ['--d', '--d'],
   ['--debug --da', '--debug --daemon'],
   ['--nonsense -x', '--nonsense -x'],
-  ['-D -- -i eth0', '-D -- -i eth0'],
-  ['a -i', 'a -i'],
+  ['-D -- -i eth0', '--debug -- -i eth0'],
+  ['a -i', 'a --interface'],
   ['-', '-'],
 ] as const) {
   test(given, () => assert.deepEqual(spellOut(given.split(' '), table), spelled.split(' ')));
