@@ -37,7 +37,7 @@ export type Debt = v.InferOutput<typeof debt>;
 
 const entry = v.union([v.object({ owed: debt }), v.object({ paid: v.string() })]);
 
-/** Bytes: past that, what has been paid is left out. */
+/** Bytes: past that, and past twice what is owed, what has been paid or replaced is left out. */
 const longest = 1 << 20;
 
 /** One opening of a command door: a door and a source. */
@@ -50,6 +50,8 @@ export class Journal {
   readonly #path: string;
   #fd: number;
   #length = 0;
+  /** Where it is rewritten next. */
+  #full = longest;
 
   /** Opens the journal at a path. @throws OperatorError */
   constructor(path: string) {
@@ -83,13 +85,22 @@ export class Journal {
   owe(owed: Debt): void {
     this.#append({ owed });
     this.#owed.set(debtKey(owed), owed);
+    try {
+      this.#shorten();
+    } catch {
+      // It is noted; the next entry tries again.
+    }
   }
 
   /** Strikes a debt out. One that cannot be struck out durably is paid again after a restart, never forgotten. */
   pay(key: string): void {
     this.#owed.delete(key);
     this.#append({ paid: key });
-    if (this.#length < longest) return;
+    this.#shorten();
+  }
+
+  #shorten(): void {
+    if (this.#length < this.#full) return;
     const before = this.#fd;
     this.#fd = this.#rewrite();
     closeSync(before);
@@ -112,6 +123,7 @@ export class Journal {
       renameSync(fresh, this.#path);
       syncFolder(dirname(this.#path));
       this.#length = bytes.length;
+      this.#full = Math.max(longest, 2 * bytes.length);
       return fd;
     } catch (error) {
       closeSync(fd);

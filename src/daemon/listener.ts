@@ -101,7 +101,9 @@ class Listener {
     this.#monitor.on('close', monitorEnded);
     // Sent by the kernel when our parent has ended, as setpriv asked it to; from anybody else it is for the monitor.
     process.on('SIGTERM', () => process.ppid !== monitor && monitorEnded());
-    process.on('SIGINT', () => {});
+    // To a terminal's whole group, or all of a unit: what it means is the monitor's business.
+    for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => {});
+    process.stdout.on('error', () => {});
   }
 
   #obey(instruction: Instruction): void {

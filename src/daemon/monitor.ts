@@ -286,7 +286,13 @@ export class Monitor {
 
   async #adopt(config: Config): Promise<void> {
     await this.#guard?.adopt(config);
-    this.#capture.adopt(config);
+    try {
+      this.#capture.adopt(config);
+    } catch (error) {
+      // What would be guarded now could be opened by nobody.
+      await this.#guard?.adopt(this.#config);
+      throw error;
+    }
     this.#config = config;
     this.#permissions = new Permissions(config);
     this.#listener.configure(config);

@@ -213,3 +213,16 @@ test('a journal stays short however often something is owed and paid, and forget
   assert(statSync(path).size < 1_000_000, `${statSync(path).size} bytes`);
   assert.deepEqual(open(t, path).owed, [debt('192.0.2.1')]);
 });
+
+test('a journal stays short however often what is owed is put off, and is not written anew each time', t => {
+  const path = newPath(t);
+  const journal = open(t, path);
+  const argv: Debt['argv'] = ['/bin/done', 'x'.repeat(100_000)];
+  for (let round = 0; round < 50; round++) journal.owe(debt('192.0.2.1', { dueAt: round, argv }));
+  assert(statSync(path).size < 1_300_000, `${statSync(path).size} bytes`);
+  assert.deepEqual(open(t, path).owed, [debt('192.0.2.1', { dueAt: 49, argv })]);
+  for (let host = 0; host < 15; host++) journal.owe(debt(`192.0.2.${host}`, { argv }));
+  const { ino } = statSync(path);
+  for (let host = 0; host < 5; host++) journal.pay(debtKey(debt(`192.0.2.${host}`)));
+  assert.equal(statSync(path).ino, ino, 'more is owed than a journal is long');
+});

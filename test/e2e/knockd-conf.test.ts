@@ -48,7 +48,7 @@ async function place(scope: Scope) {
   const read = (name: string) =>
     existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'latin1') : '';
   await running(server.namespace, nearInterface);
-  return { file, folder, command, knock, read };
+  return { server, file, folder, command, knock, read };
 }
 
 async function fails(program: Program, message: RegExp): Promise<void> {
@@ -78,6 +78,26 @@ test('a knockd in the background lets go of the terminal', { skip }, async t => 
   } finally {
     process.kill(Number(readFileSync(join(folder, 'pid'), 'latin1')), 'SIGTERM');
   }
+});
+
+test('neither a hangup for all of it nor a reader that has gone ends it', { skip }, async t => {
+  const { server, file, folder, command, knock, read } = await place(t);
+  const argv = [daemonPath, 'knockd', '-v', '-i', nearInterface, '-c', file, '--user', listenerUser()];
+  const state = ['--state-directory', join(folder, 'state')];
+  const script = '"$@" 2>&1 | head -n 1';
+  const shell = server.namespace.start('/bin/sh', ['-c', script, 'sh', process.execPath, ...argv, ...state]);
+  await shell.line(/./);
+  await eventually('it has started', () => read('log').includes('starting up'));
+  const asked = await succeeds(command('status', '--json'));
+  const { listener_pid: listener } = JSON.parse(asked.stdout) as { readonly listener_pid: number };
+  process.kill(listener, 'SIGHUP');
+  await knock(ports);
+  await eventually('the command ran', () => read('ran') === 'start 10.77.1.2\n');
+  await succeeds(command('close', 'opencloseSSH', '10.77.1.2'));
+  assert.equal(read('ran'), 'start 10.77.1.2\nstop 10.77.1.2\n');
+  const monitor = / (\d+) \d+ \d+ \d+ -?\d+ \d+/.exec(readFileSync(`/proc/${listener}/stat`, 'latin1'));
+  process.kill(Number(monitor?.[1]), 'SIGTERM');
+  await shell.end();
 });
 
 describe('with --knockd-conf', { skip, concurrency: 4 }, () => {

@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 import { eventually } from './harness/eventually.js';
 import { missing } from './harness/isolation.js';
 import type { Scope } from './harness/program.js';
-import { near, Sequenced, usual, usualDoor } from './harness/sequenced.js';
+import { fromInterface, near, Sequenced, usual, usualDoor } from './harness/sequenced.js';
 import { greeting, succeeds } from './harness/service.js';
 
 const skip = missing('/usr/bin/knock');
@@ -105,4 +105,25 @@ describe('a door with a sequence alone', { skip, concurrency: 4 }, () => {
     await s.knock([7000, '8000:udp', 9001], { address: near.ipv6, options: ['-6'] });
     await s.opens('ipv6');
   });
+});
+
+test('a configuration that is refused for its many ports guards nothing either', { skip }, async t => {
+  const settings = { capture: fromInterface };
+  const door = { ...usualDoor, scan_guard: false };
+  const s = await Sequenced.start(t, settings, door);
+  const many = Array.from({ length: 80 }, (_, i) => ({
+    name: `door${i}`,
+    sequence: Array.from({ length: 32 }, (_, j) => `${10_000 + 2 * (32 * i + j)}/tcp`),
+    services: ['tcp/2222'],
+    scan_guard: false,
+  }));
+  s.configure(settings, door, ...many);
+  s.program.signal('SIGHUP');
+  await s.program.line(/the configuration was not reloaded; the one before stays in force/);
+  assert.match(s.log, /cannot listen on down1: (too many ports for one filter|its filter is too long)/);
+  const table = await succeeds(s.daemon.command(['firewall', 'show']));
+  assert.match(table.stdout, /th dport @?.*22/);
+  assert.doesNotMatch(table.stdout, /2222/);
+  await s.knock(usual);
+  await s.opens();
 });

@@ -90,6 +90,9 @@ async function run(options: Given): Promise<number> {
     if (config.capture.from === 'interface') listening = config.capture.interface;
     return config;
   };
+  // Nobody reads what -v and -D say any more: doors still have to be opened, and closed.
+  for (const output of [process.stdout, process.stderr])
+    output.removeAllListeners('error').on('error', () => {});
   const isDaemon = isBackground();
   const ready = () => {
     if (!isDaemon) return;
