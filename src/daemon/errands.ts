@@ -5,6 +5,7 @@
  * States of an opening: none → owed (journal) → run → due → closing command run → none. The single step that a crash
  * can undo is the last one, so a closing command runs at least once.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { formatAddress } from '../net/address.js';
 import { errorCode } from '../system/error.js';
 import { readyCommand, type Values } from './command.js';
@@ -21,6 +22,8 @@ const lastRetryMs = 600_000;
 const slowMs = 1000;
 /** Closing commands at once where everything is closed: fewer than are run at all, for one that is refused stays owed. */
 const mostClosing = 32;
+/** At the end: for commands that still run, and for everything. Service managers wait for a minute and a half. */
+const patience = { startedMs: 10_000, allMs: 75_000 };
 /** setTimeout's longest. */
 const farthestMs = 2 ** 31 - 1;
 
@@ -114,14 +117,21 @@ export class Errands {
     for (const debt of forbidden) void this.#closeNow(debtKey(debt), isForbidden);
   }
 
-  /** Runs every closing command that is owed: nobody will be there when its time comes. */
-  async closeAll(): Promise<void> {
+  /**
+   * Runs every closing command that is owed: nobody will be there when its time comes. What hangs is left behind, and
+   * stays owed.
+   */
+  async closeAll({ startedMs, allMs } = patience): Promise<void> {
     const keys = this.#journal.owed.map(debtKey).values();
     const inTurn = async () => {
-      for (const key of keys) await this.#closeNow(key, () => true);
+      for (const key of keys) await this.#closeNow(key, () => true, startedMs);
     };
-    await Promise.all(Array.from({ length: mostClosing }, inTurn));
+    const all = Promise.all(Array.from({ length: mostClosing }, inTurn));
+    await Promise.race([all, pause(allMs, undefined, { ref: false })]);
     for (const timer of this.#timers.values()) clearTimeout(timer);
+    const left = this.#journal.owed.length;
+    const text = `${left} doors may still be open: their closing commands have not ended, and run at the next start`;
+    if (left > 0) this.#log.error({ event: 'owed' }, text);
   }
 
   #owe(debt: Debt, forMs: number): void {
@@ -179,9 +189,13 @@ export class Errands {
     if (this.#journal.find(key) === debt) await this.#closeInTurn(debt, tries);
   }
 
-  /** Closes before its time, also what was prolonged while its command ran. */
-  async #closeNow(key: string, isWanted: (debt: Debt) => boolean): Promise<void> {
-    await this.#untilIdle(key);
+  /**
+   * Closes before its time, also what was prolonged while its command ran.
+   * @param patienceMs how long that command is waited for; undefined: as long as it takes
+   */
+  async #closeNow(key: string, isWanted: (debt: Debt) => boolean, patienceMs?: number): Promise<void> {
+    const late = patienceMs === undefined ? [] : [pause(patienceMs, undefined, { ref: false })];
+    await Promise.race([this.#untilIdle(key), ...late]);
     const debt = this.#journal.find(key);
     if (debt === undefined || !isWanted(debt)) return;
     clearTimeout(this.#timers.get(key));

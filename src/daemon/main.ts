@@ -23,7 +23,7 @@ import { help } from './help.js';
 import { init } from './init.js';
 import { confirm, install, installOnTrial, standIn } from './install.js';
 import { KnockdLog } from './knockd/log.js';
-import { type KnockdSettings, readKnockd } from './knockd/settings.js';
+import { type KnockdSettings, knockdReader } from './knockd/settings.js';
 import { type LogFormat, openLog } from './log.js';
 import { Monitor } from './monitor.js';
 import { sshOrigin } from './origin.js';
@@ -136,7 +136,7 @@ function requireArguments(args: readonly string[], ...names: readonly string[]):
 }
 
 function config(given: Given): Config {
-  return given.knockdConf === undefined ? readConfig(nativeFile(given)) : knockd(given).config;
+  return given.knockdConf === undefined ? readConfig(nativeFile(given)) : knockd(given)().config;
 }
 
 /** @throws OperatorError where options of knockd's configurations are given without one */
@@ -152,10 +152,10 @@ function nativeFile(given: Given): string {
   return given.config ?? defaultConfigFile;
 }
 
-function knockd(given: Given): KnockdSettings {
+function knockd(given: Given): () => KnockdSettings {
   const { knockdConf = '', config: both, interface: name, scanGuard, stateDirectory, user } = given;
   if (both !== undefined) throw new OperatorError('usage', '--config and --knockd-conf exclude each other');
-  return readKnockd(knockdConf, { interface: name, scanGuard, stateDirectory, user });
+  return knockdReader(knockdConf, { interface: name, scanGuard, stateDirectory, user });
 }
 
 async function runDaemon(args: readonly string[], given: Given): Promise<number> {
@@ -180,8 +180,9 @@ function runKnockdConf(given: Given, format: LogFormat): Promise<number> {
     );
   }
   const log = new KnockdLog({ verbose: false, hostNames: undefined, format, lowest: 'info' });
+  const read = knockd(given);
   return new Monitor(() => {
-    const { config, conf, titles } = knockd(given);
+    const { config, conf, titles } = read();
     log.open({ logFile: conf.logFile || undefined, useSyslog: conf.useSyslog, titles });
     return config;
   }, log.log).run();

@@ -78,11 +78,11 @@ export class Monitor {
     for (const warning of this.#config.warnings) this.#log.warn({ event: 'configuration' }, warning);
     await this.#guard?.start();
     this.#guard?.closeForbidden((client, door) => this.#isStillAllowed(client, door));
+    this.#errands.start();
     await this.#startListener();
     this.#control = await serveControl(controlPath(this.#config.stateDirectory), request =>
       this.#answer(request),
     );
-    this.#errands.start();
     this.#watchSignals();
     this.#startWatchdog();
     notify('READY=1');
@@ -123,7 +123,9 @@ export class Monitor {
       `the listener ${how}; what is guarded stays shut, and this process ends too`,
     );
     this.#listener.kill();
-    this.#end(1);
+    // Without a service manager nobody starts it again to run what is owed.
+    const closed = this.#manners.isDaemon === true ? this.#errands.closeAll() : Promise.resolve();
+    void closed.then(() => this.#end(1));
   }
 
   #take(frame: Frame): void {

@@ -28,23 +28,29 @@ export function readOneTime(path: string, warn: Warn): readonly Step[] | undefin
 }
 
 /**
- * Marks the first line that holds these very steps, durably; where there is none left, somebody has edited the file, and
- * nothing is marked.
- * @returns the sequence to be knocked next, or undefined where none is left
+ * Marks the first line that holds these very steps, durably.
+ * @returns whether there was one: otherwise somebody has edited the file; and the sequence to be knocked next, undefined
+ *   where none is left
  * @throws OperatorError where the file cannot be read and marked: the steps may then be knocked again
  */
-export function spendOneTime(path: string, steps: readonly Step[], warn: Warn): readonly Step[] | undefined {
+export function spendOneTime(
+  path: string,
+  steps: readonly Step[],
+  warn: Warn,
+): { readonly wasThere: boolean; readonly next: readonly Step[] | undefined } {
   const wanted = formatSequence(steps);
   return withFile(path, fd => {
     const bytes = readFileSync(fd);
+    let wasThere = false;
     for (const { offset, sequence } of linesOf(bytes, path, () => {})) {
       if (formatSequence(sequence) !== wanted) continue;
       writeAll(fd, used, offset);
       fdatasyncSync(fd);
       bytes.set(used, offset);
+      wasThere = true;
       break;
     }
-    return linesOf(bytes, path, warn).next().value?.sequence;
+    return { wasThere, next: linesOf(bytes, path, warn).next().value?.sequence };
   });
 }
 

@@ -15,8 +15,9 @@ export function useSequence(door: string, sequence: SequenceSettings, log: Log):
   const turn = sequence.turn + 1;
   const warn = (text: string) => log.warn({ event: 'one-time', door }, text);
   try {
-    const steps = spendOneTime(sequence.oneTimeFile!, sequence.steps, warn) ?? [];
-    return { next: { ...sequence, steps, turn }, failure: undefined };
+    const { wasThere, next = [] } = spendOneTime(sequence.oneTimeFile!, sequence.steps, warn);
+    const failure = wasThere ? undefined : `its sequence is no more in ${sequence.oneTimeFile}`;
+    return { next: { ...sequence, steps: next, turn }, failure };
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     return {

@@ -88,7 +88,9 @@ for (const [name, before, knocked, after, next] of spent) {
   test(`spent: ${name}`, t => {
     const path = onceFile(t, before);
     const { ino } = statSync(path);
-    assert.equal(text(spendOneTime(path, steps(knocked), silent)), next);
+    const used = spendOneTime(path, steps(knocked), silent);
+    assert.equal(text(used.next), next);
+    assert.equal(used.wasThere, before !== after, 'what was struck out by hand opens nothing');
     assert.equal(readFileSync(path, 'utf8'), after);
     assert.equal(statSync(path).ino, ino);
     assert.equal(text(readOneTime(path, silent)), next);
@@ -98,7 +100,7 @@ for (const [name, before, knocked, after, next] of spent) {
 test('behind a line that is none, the right line is marked, and the bad one is told once', t => {
   const path = onceFile(t, '70000\n1,2\n3\n');
   const told: string[] = [];
-  assert.equal(text(spendOneTime(path, steps('1,2'), line => told.push(line))), '3:tcp');
+  assert.equal(text(spendOneTime(path, steps('1,2'), line => told.push(line)).next), '3:tcp');
   assert.equal(readFileSync(path, 'utf8'), '70000\n#,2\n3\n');
   assert.deepEqual(told, [`${path}:1: port 70000 is invalid: the line is passed over`]);
 });
@@ -107,20 +109,20 @@ test('what was added meanwhile is found', t => {
   const path = onceFile(t, '1\n');
   assert.equal(text(readOneTime(path, silent)), '1:tcp');
   writeFileSync(path, '5\n1\n');
-  assert.equal(text(spendOneTime(path, steps('1'), silent)), '5:tcp');
+  assert.equal(text(spendOneTime(path, steps('1'), silent).next), '5:tcp');
   assert.equal(readFileSync(path, 'utf8'), '5\n#\n');
 });
 
 test('bytes that are no UTF-8 stay as they are', t => {
   const path = onceFile(t, Buffer.from([0x23, 0xff, 0xfe, 0x0a, 0x20, 0x37, 0x20, 0x80, 0x0a]));
-  assert.equal(spendOneTime(path, steps('7'), silent), undefined);
+  assert.equal(spendOneTime(path, steps('7'), silent).next, undefined);
   assert.deepEqual([...readFileSync(path)], [0x23, 0xff, 0xfe, 0x0a, 0x23, 0x37, 0x20, 0x80, 0x0a]);
 });
 
 test('a link is followed, as knockd does', t => {
   const path = onceFile(t, '1\n2\n');
   symlinkSync(path, `${path}.link`);
-  assert.equal(text(spendOneTime(`${path}.link`, steps('1'), silent)), '2:tcp');
+  assert.equal(text(spendOneTime(`${path}.link`, steps('1'), silent).next), '2:tcp');
   assert.equal(readFileSync(path, 'utf8'), '#\n2\n');
 });
 

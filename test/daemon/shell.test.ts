@@ -109,3 +109,15 @@ test('a knock while open runs nothing again, and keeps it open for longer', asyn
   await until(() => place.errands.owed.length === 0);
   assert.deepEqual(place.said, ['start', 'stop']);
 });
+
+test('what hangs does not keep the daemon from ending, and stays owed', async t => {
+  const place = new Place(t);
+  place.errands.open(place.door('echo start >> FILE; sleep 2', 'echo stop >> FILE', 60_000), four, '*');
+  await until(() => place.said.length === 1);
+  await place.errands.closeAll({ startedMs: 50, allMs: 5000 });
+  assert.deepEqual(place.said, ['start', 'stop'], 'a start command that goes on is waited for no longer');
+  place.errands.open(place.door('true', 'sleep 2', 60_000), six, '*');
+  await place.errands.closeAll({ startedMs: 50, allMs: 100 });
+  assert.equal(place.errands.owed.length, 1);
+  assert.match(place.book.errors.at(-1)!, /^1 doors may still be open/);
+});

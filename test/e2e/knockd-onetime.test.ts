@@ -48,7 +48,7 @@ test('the real knockd and ours mark the same bytes', { skip: missing(realKnockd,
     knockd.forget();
     await namespace.exec('knock', ['127.0.0.1', ...steps.split(',')]);
     const told = await knockd.line(/^new sequence for door once: /);
-    next = spendOneTime(ours, next, ignore);
+    next = spendOneTime(ours, next, ignore).next;
     assert.equal(told, `new sequence for door once: ${next && formatSequence(next)}`);
     assert.deepEqual(readFileSync(ours), readFileSync(theirs));
   }
@@ -70,7 +70,7 @@ test('behind a line that is none, knockd marks that line, and ours the one that 
   assert.equal(readFileSync(theirs, 'latin1'), '# one a line\n#0000\n1,2\n3\n');
 
   const told: string[] = [];
-  const next = spendOneTime(ours, readOneTime(ours, () => {}) ?? [], line => told.push(line));
+  const { next } = spendOneTime(ours, readOneTime(ours, () => {}) ?? [], line => told.push(line));
   assert.equal(next && formatSequence(next), '3:tcp');
   assert.equal(readFileSync(ours, 'latin1'), '# one a line\n70000\n#,2\n3\n');
   assert.deepEqual(told, [`${ours}:2: port 70000 is invalid: the line is passed over`]);

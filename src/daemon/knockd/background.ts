@@ -35,10 +35,13 @@ export function runInBackground(argv: readonly string[]): Promise<number> {
 /** Lets go of the terminal and of whoever started us. */
 export function tellReady(): void {
   const nothing = openSync('/dev/null', 'r+');
-  process.send!('ready', () => {
+  const letGo = () => {
     for (const output of [1, standardError]) libc().dup2(nothing, output);
-    process.disconnect();
-  });
+    if (process.connected) process.disconnect();
+  };
+  // Whoever waited for us may have been ended meanwhile.
+  if (process.connected) process.send!('ready', letGo);
+  else letGo();
   process.chdir('/');
   delete process.env[mark];
 }

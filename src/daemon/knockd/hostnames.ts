@@ -39,7 +39,8 @@ export class HostNames {
 async function nameOf(source: string): Promise<string | undefined> {
   try {
     const { hostname } = await lookupService(source, 0);
-    return hostname === source ? undefined : hostname;
+    // Whoever owns the address chooses its name, and filters read the log.
+    return hostname !== source && /^[\w.-]{1,255}$/.test(hostname) ? hostname : undefined;
   } catch {
     return undefined;
   }

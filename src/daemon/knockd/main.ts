@@ -11,7 +11,7 @@ import { isBackground, runInBackground, tellReady } from './background.js';
 import { spellOut } from './getopt.js';
 import { HostNames } from './hostnames.js';
 import { KnockdLog, type Outputs } from './log.js';
-import { defaultKnockdConf, type KnockdSettings, readKnockd } from './settings.js';
+import { defaultKnockdConf, type KnockdSettings, knockdReader } from './settings.js';
 
 const table = {
   interface: { kind: 'text', short: 'i' },
@@ -77,9 +77,9 @@ async function run(options: Given): Promise<number> {
   const { log, open } = openLog(options);
   const folder = process.cwd();
   let pidFile: string | undefined;
-  let listening: string | undefined;
+  const readSettings = settingsReader(options, folder);
   const read = (): Config => {
-    const { config, conf, titles } = readSettings(options, folder, listening);
+    const { config, conf, titles } = readSettings();
     const logFile = conf.logFile ?? options.logfile;
     open({
       logFile: logFile === '' || logFile === undefined ? undefined : resolve(folder, logFile),
@@ -87,7 +87,6 @@ async function run(options: Given): Promise<number> {
       titles,
     });
     pidFile ??= resolve(folder, conf.pidFile ?? options.pidfile ?? defaultPidFile);
-    if (config.capture.from === 'interface') listening = config.capture.interface;
     return config;
   };
   // Nobody reads what -v and -D say any more: doors still have to be opened, and closed.
@@ -114,9 +113,9 @@ function openLog({ verbose, lookup }: Given) {
   return { log: knockdLog.log, open: (outputs: Outputs) => knockdLog.open(outputs) };
 }
 
-function readSettings(options: Given, folder: string, listening: string | undefined): KnockdSettings {
+function settingsReader(options: Given, folder: string): () => KnockdSettings {
   const debug = options.debug ? (line: string) => process.stdout.write(`${line}\n`) : () => {};
-  const settings = readKnockd(
+  const read = knockdReader(
     options.config ?? defaultKnockdConf,
     {
       interface: options.interface,
@@ -126,12 +125,14 @@ function readSettings(options: Given, folder: string, listening: string | undefi
       stateDirectory: options.stateDirectory,
       tellsPackets: options.debug,
       folder,
-      listening,
     },
     debug,
   );
-  if (options.debug) describeInterface(settings.config, debug);
-  return settings;
+  return () => {
+    const settings = read();
+    if (options.debug) describeInterface(settings.config, debug);
+    return settings;
+  };
 }
 
 function describeInterface({ capture }: Config, debug: (line: string) => void): void {

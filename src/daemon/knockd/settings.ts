@@ -25,8 +25,8 @@ export interface KnockdOptions {
   readonly tellsPackets?: boolean;
   /** Where relative paths begin; where we are, by default. */
   readonly folder?: string;
-  /** Where it listens since it was started. */
-  readonly listening?: string | undefined;
+  /** What cannot change while it runs, as it was at the start. */
+  readonly started?: { readonly interface: string; readonly user: string } | undefined;
 }
 
 /** A configuration of knockd's, and what is not the daemon's business. */
@@ -51,9 +51,12 @@ export function readKnockd(
   const nextOneTime = (named: string) =>
     readOneTime(resolve(options.folder ?? '', named), text => warnings.push(text)) ?? [];
   const surroundings = { interfaceIsGiven: options.interface !== undefined, nextOneTime };
-  const conf = readKnockdConf(readText(file), file, debug, surroundings);
+  const text = readText(file);
+  if (text.includes('\ufffd'))
+    warnings.push(`${file}: not all of it is UTF-8: commands get ? for other bytes`);
+  const conf = readKnockdConf(text, file, debug, surroundings);
   const wanted = options.interface ?? conf.interface ?? defaultInterface;
-  const interfaceName = options.listening ?? wanted;
+  const interfaceName = options.started?.interface ?? wanted;
   if (wanted !== interfaceName)
     warnings.push(`${file}: to listen at ${wanted} portknockd must be started anew`);
   const names = doorNames(conf.doors);
@@ -66,7 +69,7 @@ export function readKnockd(
   const config: Config = {
     file,
     stateDirectory: options.stateDirectory ?? join(defaultStateDirectory, `knockd-${interfaceName}`),
-    user: listenerUser(options.user, warnings),
+    user: options.started?.user ?? listenerUser(options.user, warnings),
     capture: { from: 'interface', interface: interfaceName, ipv6: options.ipv4Only !== true },
     group: 0,
     portSequence: undefined,
@@ -80,9 +83,23 @@ export function readKnockd(
   return { config, conf, titles: new Map(conf.doors.map((door, index) => [names[index]!, door.name])) };
 }
 
+/** Reads it as often as wanted: for the daemon, which keeps to the place where it was started. */
+export function knockdReader(
+  path: string,
+  options: KnockdOptions,
+  debug?: (line: string) => void,
+): () => KnockdSettings {
+  let started: KnockdOptions['started'];
+  return () => {
+    const settings = readKnockd(path, { ...options, started }, debug);
+    const { capture, user } = settings.config;
+    if (capture.from === 'interface') started ??= { interface: capture.interface, user };
+    return settings;
+  };
+}
+
 function readText(file: string): string {
   try {
-    // Bytes as they are: what knockd hands to the shell it does not decode.
     return readFileSync(file, 'utf8');
   } catch (error) {
     const missing = errorCode(error) === 'ENOENT';
@@ -131,6 +148,7 @@ function toDoor(
   warnings: string[],
 ): CommandDoor {
   const { oneTimeSequences: oneTime } = door;
+  const target = targetOf(door, file, warnings);
   return {
     kind: 'command',
     name,
@@ -138,10 +156,10 @@ function toDoor(
     // sleep(3) takes it without a sign.
     openForMs: (door.cmdTimeoutSeconds >>> 0) * 1000,
     sequence: {
-      steps: door.sequence,
+      steps: target === 'nowhere' ? [] : door.sequence,
       timeoutMs: door.seqTimeoutSeconds * 1000,
       flags: door.flags,
-      target: targetOf(door, file, warnings),
+      target: target === 'nowhere' ? undefined : target,
       allowDuplicates: false,
       scanGuard: scanGuard === true,
       oneTimeFile: oneTime && resolve(folder, oneTime.path),
@@ -173,10 +191,10 @@ function targetOf(
   { target, name, line }: KnockdDoor,
   file: string,
   warnings: string[],
-): Uint8Array | undefined {
+): Uint8Array | 'nowhere' | undefined {
   if (target === undefined) return undefined;
   const address = parseAddress(target);
   if (address !== undefined) return address;
   warnings.push(`${file}:${line}: door "${name}": target ${target} is no address, so nobody can knock at it`);
-  return new Uint8Array(16);
+  return 'nowhere';
 }
