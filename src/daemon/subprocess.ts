@@ -17,9 +17,13 @@ import { unprivileged } from './privileges.js';
 import { sequenceSettings } from './sequences.js';
 import { siteSettings } from './site.js';
 import type { State } from './state.js';
+import { Talk } from './talk.js';
 
 /** Of frames that come at once. */
 const bufferLength = 64 * frameLength;
+
+/** Questions for the counters that have not been answered. */
+const mostWaiting = 100;
 
 /** As scripts/bundle.mjs makes it. */
 const program = fileURLToPath(new URL('./listener.cjs', import.meta.url));
@@ -64,9 +68,10 @@ export class Subprocess {
     this.#child.on('error', error => events.ended(explainStart(error)));
     this.#child.on('exit', (code, signal) => events.ended(`ended with ${signal ?? `status ${code}`}`));
     const reader = new FrameReader();
+    const talk = new Talk();
     const take = (frame: Frame | undefined) => {
       if (frame === undefined) events.ended('said what it must not');
-      else if (!this.#answer(frame)) events.frame(frame);
+      else if (!this.#answer(frame) && talk.isTaken(frame, Date.now())) events.frame(frame);
     };
     this.#pipe = openStream(ours, Buffer.alloc(bufferLength), chunk => reader.push(chunk, take));
     // It ends when this is closed; what it still had to say is gone with it.
@@ -91,6 +96,8 @@ export class Subprocess {
 
   /** What it has counted since its start. */
   counters(): Promise<Counters> {
+    // One that does not answer is not asked for ever.
+    if (this.#waiting.length >= mostWaiting) return Promise.resolve({ ...this.#counters });
     return new Promise(resolve => {
       this.#waiting.push(resolve);
       this.#say({ say: 'counters' });
