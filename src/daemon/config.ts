@@ -4,7 +4,7 @@
  * It says nothing of files, lines or spelling: daemon/settings.ts reads those and makes this.
  */
 import type { Reason } from '../methods/knock.js';
-import type { Flags, Step } from '../methods/plain-sequence/format.js';
+import type { SequenceDoor } from '../methods/plain-sequence/site.js';
 import type { Spelling } from '../methods/port-sequence/spelling.js';
 
 /** A service that a door opens. */
@@ -26,15 +26,7 @@ export interface Commands {
 }
 
 /** A plain sequence that opens a door, whoever knocks it. */
-export interface SequenceSettings {
-  /** None: the one-time sequences are used up. */
-  readonly steps: readonly Step[];
-  readonly timeoutMs: number;
-  readonly flags: Flags;
-  /** The address that is knocked at, 16 bytes; undefined: any of this machine's. */
-  readonly target: Uint8Array | undefined;
-  readonly allowDuplicates: boolean;
-  readonly scanGuard: boolean;
+export interface SequenceSettings extends Omit<SequenceDoor, 'name' | 'turn'> {
   /** The file that the steps are a line of; undefined: they stay the same. */
   readonly oneTimeFile: string | undefined;
   /** How many of the file's sequences have been used since it was read. */

@@ -4,24 +4,16 @@
  * The first is plain JSON, as daemon/site.ts's is.
  */
 import { randomBytes } from 'node:crypto';
-import type { Flags, Step } from '../methods/plain-sequence/format.js';
+import type { Step } from '../methods/plain-sequence/format.js';
 import { PlainSequence, type SequenceEvents } from '../methods/plain-sequence/recognise.js';
-import type { SequenceSite } from '../methods/plain-sequence/site.js';
+import type { SequenceDoor, SequenceSite } from '../methods/plain-sequence/site.js';
 import type { Packet } from '../net/packet.js';
 import type { Config } from './config.js';
+import { bytes, hex } from './site.js';
 
 /** Addresses are in hexadecimal. */
 export interface SequenceSiteSettings {
-  readonly doors: readonly {
-    readonly name: string;
-    readonly steps: readonly Step[];
-    readonly timeoutMs: number;
-    readonly flags: Flags;
-    readonly target: string | undefined;
-    readonly allowDuplicates: boolean;
-    readonly scanGuard: boolean;
-    readonly turn: number | undefined;
-  }[];
+  readonly doors: readonly (Omit<SequenceDoor, 'target'> & { readonly target: string | undefined })[];
   readonly services: readonly Step[];
   readonly addresses: readonly string[] | undefined;
 }
@@ -60,14 +52,6 @@ export function buildSequences({ doors, services, addresses }: SequenceSiteSetti
     services,
     addresses: addresses?.map(bytes),
   };
-}
-
-function hex(address: Uint8Array): string {
-  return Buffer.from(address).toString('hex');
-}
-
-function bytes(address: string): Uint8Array {
-  return Buffer.from(address, 'hex');
 }
 
 /** Sources remembered at once: DESIGN.md section 5. */

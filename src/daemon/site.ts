@@ -80,10 +80,11 @@ export function buildSite(settings: SiteSettings): Site {
   };
 }
 
-function hex(key: Uint8Array): string {
+/** As it stands in what the listener is told. */
+export function hex(key: Uint8Array): string {
   return Buffer.from(key).toString('hex');
 }
 
-function bytes(key: string): Uint8Array {
+export function bytes(key: string): Uint8Array {
   return Buffer.from(key, 'hex');
 }

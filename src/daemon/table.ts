@@ -3,11 +3,10 @@
  *
  * Loaded again over itself it swaps all rules at once and leaves the sets of openings as they are.
  */
-import { windowLength } from '../methods/port-sequence/spelling.js';
 import type { PortRange } from '../net/filter.js';
-import type { Config, PortSequenceSettings } from './config.js';
+import type { Config } from './config.js';
 import { formatService } from './schema.js';
-import { wishOf } from './wish.js';
+import { windowOf, wishOf } from './wish.js';
 
 export const tableName = 'portknock';
 
@@ -37,7 +36,7 @@ const snapLength = 256;
 const toUs = 'fib daddr type { local, broadcast, anycast, multicast }';
 
 export function tableText(config: Config): string {
-  const window = config.portSequence && portRange(config.portSequence);
+  const window = config.portSequence && portList(windowOf(config.portSequence).ports);
   return `table inet ${tableName}
 flush table inet ${tableName}
 table inet ${tableName} {
@@ -116,8 +115,8 @@ export function guardedServices(config: Config): string[] {
   return [...new Set(services.map(formatService))].sort();
 }
 
-function portRange({ basePort, spelling }: PortSequenceSettings): string {
-  return `${basePort}-${basePort + windowLength[spelling] - 1}`;
+function portList(ports: readonly PortRange[]): string {
+  return ports.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)).join(', ');
 }
 
 function openingSet(name: string, address: string, flags: string): string {
@@ -157,9 +156,8 @@ function windowRule(window: string | undefined): string {
 function sequenceRules(config: Config): string {
   if (config.capture.from !== 'nflog') return '';
   const wish = wishOf(config.doors);
-  const range = ({ first, last }: PortRange) => (first === last ? `${first}` : `${first}-${last}`);
   const rule = (protocol: string, ports: readonly PortRange[], flags: string) =>
-    `    ${protocol} dport { ${ports.map(range).join(', ')} } ${flags}${toUs} goto sequence\n`;
+    `    ${protocol} dport { ${portList(ports)} } ${flags}${toUs} goto sequence\n`;
   const tcp = wish.tcp.map(({ ports, mask, value }) =>
     rule('tcp', ports, mask === 0 ? '' : `tcp flags & ${mask} == ${value} `),
   );

@@ -2,14 +2,11 @@
 import type { Flags, Step } from '../methods/plain-sequence/format.js';
 import { nearPorts } from '../methods/plain-sequence/site.js';
 import { windowLength } from '../methods/port-sequence/spelling.js';
-import type { PortRange, TcpWanted } from '../net/filter.js';
+import type { PortRange, TcpWanted, Wanted } from '../net/filter.js';
 import { udp } from '../net/packet.js';
 import type { Config, Door, PortSequenceSettings } from './config.js';
 
-export interface Wish {
-  readonly tcp: readonly TcpWanted[];
-  readonly udp: readonly PortRange[];
-}
+export type Wish = Pick<Wanted, 'tcp' | 'udp'>;
 
 /** FIN, SYN, RST and ACK, and of them SYN alone: a connection's first packet. */
 const syn: Flags = { mask: 0x17, value: 0x02 };

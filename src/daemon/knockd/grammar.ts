@@ -4,8 +4,10 @@
  * Pure: it opens neither the configuration nor the files that it names. What the doors mean is knockd/settings.ts's.
  */
 import {
+  type Flags,
   formatSequence,
   leadingInteger,
+  parseFlags,
   parseSequence,
   type Step,
   trimBlanks,
@@ -32,7 +34,7 @@ export interface KnockdDoor {
   /** 0 and below: over before the second knock. */
   readonly seqTimeoutSeconds: number;
   /** The bits of a TCP header that are looked at, and how they must be. */
-  readonly flags: { readonly mask: number; readonly value: number };
+  readonly flags: Flags;
   /** As it is written: knockd compares it as text. */
   readonly target?: string;
   /** Undefined: falls back to the other family's where there is one. Empty: runs nothing. */
@@ -67,16 +69,6 @@ const numbers = new Map<string, readonly ['seqTimeoutSeconds' | 'cmdTimeoutSecon
   ['SEQ_TIMEOUT', ['seqTimeoutSeconds', 'seq_timeout']],
   ['TIMEOUT', ['seqTimeoutSeconds', 'seq_timeout']],
   ['CMD_TIMEOUT', ['cmdTimeoutSeconds', 'cmd_timeout']],
-]);
-
-/** RFC 9293 section 3.1. */
-const flagBits = new Map([
-  ['FIN', 1],
-  ['SYN', 2],
-  ['RST', 4],
-  ['PSH', 8],
-  ['ACK', 16],
-  ['URG', 32],
 ]);
 
 /** What is known beside the text. */
@@ -237,12 +229,12 @@ class Reader {
   /** Flags add up over the lines of a door, and the last word on each counts. */
   #addFlags(door: Draft<KnockdDoor>, value: string): void {
     for (const flag of upper(value).split(',')) {
-      const bit = flagBits.get(flag.replace(/^!/, ''));
-      if (bit === undefined) {
+      const one = /^[!A-Z]*$/.test(flag) ? parseFlags([flag.toLowerCase()]) : undefined;
+      if (one === undefined) {
         throw this.#refuseLine(`unrecognized flag "${flag}"`, hintForFlag(value, flag));
       }
       const { mask, value: bits } = door.flags;
-      door.flags = { mask: mask | bit, value: flag.startsWith('!') ? bits & ~bit : bits | bit };
+      door.flags = { mask: mask | one.mask, value: (bits & ~one.mask) | one.value };
       this.#debug(`config: tcp flag: ${flag}`);
     }
   }

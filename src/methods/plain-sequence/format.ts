@@ -97,12 +97,3 @@ export function parseFlags(names: readonly string[]): Flags | undefined {
   }
   return { mask, value };
 }
-
-/** Flags as they are written: `syn, !ack`; empty where none is looked at. */
-export function formatFlags({ mask, value }: Flags): string {
-  const names = flagNames.map((name, place) => {
-    const bit = 1 << place;
-    return (mask & bit) === 0 ? undefined : (value & bit) === 0 ? `!${name}` : name;
-  });
-  return names.filter(name => name !== undefined).join(', ');
-}
