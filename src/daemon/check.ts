@@ -68,7 +68,7 @@ function describeSequence({ steps, timeoutMs, oneTimeFile }: SequenceSettings): 
 }
 
 function describeClient(client: ClientSettings): string {
-  const kind = client.kind === 'classic' ? 'classic' : `id ${client.id}`;
+  const kind = client.kind === 'sealed' ? `id ${client.id}` : client.kind;
   return `${client.name} (${kind}) may use ${client.doors.join(', ')}${client.revoked ? '; removed' : ''}`;
 }
 

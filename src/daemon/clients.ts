@@ -175,5 +175,6 @@ export function listClients({ clients }: Config): string {
 function identity(client: ClientSettings): [id: string, doors: string, address: string] {
   const doors = client.doors.join(',');
   if (client.kind === 'classic') return ['-', doors, 'classic (can be replayed)'];
+  if (client.kind === 'psk') return ['-', doors, 'sequence numbers'];
   return [String(client.id), doors, client.addressRequired ? 'required' : 'optional'];
 }

@@ -6,6 +6,7 @@
 import type { Reason } from '../methods/knock.js';
 import type { SequenceDoor } from '../methods/plain-sequence/site.js';
 import type { Spelling } from '../methods/port-sequence/spelling.js';
+import type { Periods } from '../methods/sequence-number/format.js';
 
 /** A service that a door opens. */
 export interface Service {
@@ -46,6 +47,8 @@ export interface ServiceDoor extends AnyDoor {
   readonly kind: 'services';
   readonly services: readonly Service[];
   readonly singleUse: boolean;
+  /** Whether a connection whose first packet has a client's sequence number is let in. */
+  readonly sequenceNumber: boolean;
 }
 
 /** A door that runs a command, and another when `openForMs` is over. */
@@ -80,7 +83,13 @@ export interface ClassicClientSettings extends AnyClient {
   readonly passphrase: string;
 }
 
-export type ClientSettings = SealedClientSettings | ClassicClientSettings;
+/** One who knocks with sequence numbers. */
+export interface PskClientSettings extends AnyClient {
+  readonly kind: 'psk';
+  readonly psk: Uint8Array;
+}
+
+export type ClientSettings = SealedClientSettings | ClassicClientSettings | PskClientSettings;
 
 /** Where knocks are heard. */
 export type Capture =
@@ -98,6 +107,13 @@ export interface PortSequenceSettings {
   readonly siteKey: Uint8Array | undefined;
 }
 
+export interface SequenceNumberSettings extends Periods {
+  /** The port that numbers are derived for, where it is not the one that is guarded. */
+  readonly port: number | undefined;
+  /** How many wrong numbers a second one source may try before it is not listened to. */
+  readonly guessesPerSecond: number;
+}
+
 export interface Config {
   /** Where it was read from. */
   readonly file: string;
@@ -107,6 +123,7 @@ export interface Config {
   /** The NFLOG group that the table logs to, whoever reads it. */
   readonly group: number;
   readonly portSequence: PortSequenceSettings | undefined;
+  readonly sequenceNumber: SequenceNumberSettings | undefined;
   /** Networks in canonical text that reach every service without knocking. */
   readonly alwaysAllow: readonly { readonly family: 4 | 6; readonly text: string }[];
   readonly doors: readonly Door[];

@@ -37,7 +37,7 @@ export class DoorReader extends TableReader {
     const sequence = this.#sequence(table, path);
     const opening = { name, command, openForMs, sequence };
     if (services !== undefined)
-      return { kind: 'services', ...opening, services, singleUse: table.single_use };
+      return { kind: 'services', ...opening, services, singleUse: table.single_use, sequenceNumber: false };
     this.#warnOfPrograms(table, path);
     return {
       kind: 'command',

@@ -21,6 +21,7 @@ const kinds = [
   'counted',
   'ended',
   'prepare',
+  'admitted',
 ] as const;
 export type FrameKind = (typeof kinds)[number];
 

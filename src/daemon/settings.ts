@@ -70,6 +70,7 @@ class Reader extends DoorReader {
       capture,
       group: captureTable.group,
       portSequence,
+      sequenceNumber: undefined,
       alwaysAllow: guard.always_allow,
       doors: doors.map(({ door }) => door),
       clients: clients.map(({ client }) => client),

@@ -239,6 +239,7 @@ function config(): Config {
         sequence: undefined,
         services: [{ protocol: 6, port: 22 }],
         singleUse: false,
+        sequenceNumber: false,
       },
     ],
     clients: [

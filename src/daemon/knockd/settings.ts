@@ -73,6 +73,7 @@ export function readKnockd(
     capture: { from: 'interface', interface: interfaceName, ipv6: options.ipv4Only !== true },
     group: 0,
     portSequence: undefined,
+    sequenceNumber: undefined,
     alwaysAllow: [],
     doors,
     clients: [],
