@@ -223,6 +223,7 @@ function config(): Config {
     user: 'portknock',
     capture: { from: 'stdin' },
     group: 5,
+    sequenceNumber: undefined,
     portSequence: {
       spelling: 'ordered',
       basePort: sealedVector.base_port,
