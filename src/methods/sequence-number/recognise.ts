@@ -110,7 +110,7 @@ export class SequenceNumber {
   #judgeAllowed(packet: Packet, found: Found, decides: boolean): Verdict {
     const { first, last } = stepsTaken(packet.at, this.#site);
     const isTaken = first <= found.step && found.step <= last;
-    const isUsed = (this.#used.get(keyOf(packet)) ?? Number.NEGATIVE_INFINITY) >= packet.at;
+    const isUsed = (this.#used.get(keyOf(packet)) ?? Number.NEGATIVE_INFINITY) > packet.at;
     if (isUsed || (isTaken && !decides))
       return this.#refuse(packet, found.holder, 'replayed', packet.sequence);
     if (isTaken) return this.#admit(packet, found);
@@ -120,8 +120,7 @@ export class SequenceNumber {
 
   #admit(packet: Packet, { holder, step }: Found): Verdict {
     this.#forgetUsed(packet.at);
-    // Longer than it is good: a packet may be looked at late.
-    this.#used.set(keyOf(packet), endOfStep(step, this.#site) + latestMs);
+    this.#used.set(keyOf(packet), endOfStep(step, this.#site));
     this.#remember(packet);
     const source = Uint8Array.from(packet.source);
     return authenticate({
@@ -144,7 +143,7 @@ export class SequenceNumber {
 
   #forgetUsed(now: number): void {
     for (const [key, until] of this.#used) {
-      if (until >= now && this.#used.size < mostUsed) return;
+      if (until > now && this.#used.size < mostUsed) return;
       this.#used.delete(key);
     }
   }
