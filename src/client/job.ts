@@ -185,7 +185,8 @@ function readDelay(text: string): number {
   return durationWithin('--delay', /^\d+$/.test(text) ? `${text}ms` : text, 0, longestDelayMs);
 }
 
-function durationWithin(name: string, text: string, lowestMs: number, highestMs: number): number {
+/** A duration within bounds. @throws OperatorError `usage` */
+export function durationWithin(name: string, text: string, lowestMs: number, highestMs: number): number {
   const ms = durationArgument(name, text);
   if (ms >= lowestMs && ms <= highestMs) return ms;
   throw new OperatorError('usage', `${name} expected ${lowestMs}ms to ${highestMs}ms, got "${text}"`);

@@ -121,7 +121,8 @@ async function reachable({ host }: NumberedRequest, targets: readonly Target[]):
   throw unreachable(host, failures);
 }
 
-function unreachable(host: string, failures: readonly string[]): KnockError {
+/** The error where no address can be reached. @param failures why, each with its address */
+export function unreachable(host: string, failures: readonly string[]): KnockError {
   return new KnockError('unreachable', `${host} cannot be reached (${failures.join(', ')})`, {
     hint: 'check the connection to the network',
   });
@@ -174,7 +175,7 @@ class Connecting {
     }
     const remainingMs = this.#request.timeoutMs - (performance.now() - this.#startedAt);
     if (choice.waitMs > remainingMs) {
-      if (this.#numbers === 0) throw usedUp(choice.waitMs);
+      if (this.#numbers === 0) throw usedUp(choice.waitMs, waitHint(choice.waitMs));
       return false;
     }
     this.#setting.watch({ event: 'waiting', ms: choice.waitMs });
@@ -204,16 +205,26 @@ class Connecting {
     const { host, port } = this.#request;
     const { refusing, failures } = this.#race;
     if (refusing !== undefined) {
-      const message = `${refusing} refuses port ${port}: it is not guarded, or let us in with nothing listening`;
-      return new KnockError('nothing-listens', message, { hint: 'see on the server that the service runs' });
+      return nothingListens(refusing, port);
     }
     if (this.#race.left.length === 0) return unreachable(host, failures);
     const numbers = this.#numbers === 1 ? 'one number' : `${this.#numbers} numbers`;
     const took = Math.round(performance.now() - this.#startedAt);
-    return new KnockError('not-open', `port ${port} of ${host} did not open (${numbers}, ${took} ms)`, {
-      hint: notOpenHint,
-    });
+    return notOpen(host, port, `${numbers}, ${took} ms`);
   }
+}
+
+/** The error where an address answers that nobody listens. */
+export function nothingListens(address: string, port: number): KnockError {
+  const message = `${address} refuses port ${port}: it is not guarded, or let us in with nothing listening`;
+  return new KnockError('nothing-listens', message, { hint: 'see on the server that the service runs' });
+}
+
+/** The error where nothing answers. @param effort what was done until then */
+export function notOpen(host: string, port: number, effort: string): KnockError {
+  return new KnockError('not-open', `port ${port} of ${host} did not open (${effort})`, {
+    hint: notOpenHint,
+  });
 }
 
 const notOpenHint = [
@@ -223,11 +234,13 @@ const notOpenHint = [
 ].join(', ');
 
 /** The error where every number that is good now was used. */
-export function usedUp(waitMs: number): KnockError {
+export function usedUp(waitMs: number, hint: string): KnockError {
   const message = `every number that is good now was used; the next is good in ${roughly(waitMs)}`;
-  return new KnockError('used-up', message, {
-    hint: `wait so long, or let it wait with --timeout ${Math.ceil(waitMs / 1000) + 5}s`,
-  });
+  return new KnockError('used-up', message, { hint });
+}
+
+function waitHint(waitMs: number): string {
+  return `wait so long, or let it wait with --timeout ${Math.ceil(waitMs / 1000) + 5}s`;
 }
 
 /** Connections that hang until one of them stands. */
