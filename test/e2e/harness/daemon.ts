@@ -24,6 +24,7 @@ export interface DaemonSettings {
   readonly clients?: readonly NamedSettings[];
   readonly capture?: Settings;
   readonly portSequence?: Settings;
+  readonly sequenceNumber?: Settings;
   readonly guard?: Settings;
   readonly basePort?: number;
   /** How its clients knock; `spread` by default. */
@@ -76,6 +77,7 @@ export class Daemon {
           site_key_file: 'site.key',
           ...settings.portSequence,
         }),
+        ...(settings.sequenceNumber === undefined ? [] : table('[sequence_number]', settings.sequenceNumber)),
         ...(settings.guard === undefined ? [] : table('[guard]', settings.guard)),
         ...doors.flatMap(door => table('[[door]]', door)),
         ...clients.flatMap(client => table('[[client]]', this.#withKey({ doors: everyDoor, ...client }))),
@@ -117,7 +119,7 @@ export class Daemon {
   }
 
   #withKey(client: NamedSettings): Settings {
-    if ('key_file' in client || 'classic_passphrase_file' in client) return client;
+    if (['key_file', 'classic_passphrase_file', 'psk_file'].some(key => key in client)) return client;
     const keyFile = `${client.name}.key`;
     this.#writeKey(keyFile);
     return { ...client, key_file: keyFile };
