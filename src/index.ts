@@ -1,4 +1,5 @@
 /** The library's public names, nothing else. */
+export { type ConnectOptions, connect } from './client/connect.js';
 export { KnockError, type KnockFailure } from './client/failure.js';
 export { knock } from './client/knock.js';
 export type {
@@ -10,6 +11,7 @@ export type {
 } from './client/request.js';
 export type { Family, KnockedAddress, KnockResult } from './client/result.js';
 export type { ProfileAccess } from './system/document.js';
+export type { SequenceNumberProfile } from './system/numberprofile.js';
 export type { PlainSequenceDoor, PlainSequenceProfile } from './system/plainprofile.js';
 export {
   type ClassicIdentity,

@@ -93,7 +93,11 @@ function readTime(path: string): number | undefined {
   }
 }
 
-/** The name tells nothing of the key. */
 function nameOf(key: Uint8Array): string {
-  return createHash('sha256').update('portknock/last').update(key).digest('hex').slice(0, 32);
+  return secretName('portknock/last', key);
+}
+
+/** A name for what is remembered of a key: it tells nothing of the key. @param label one for each use */
+export function secretName(label: string, key: Uint8Array): string {
+  return createHash('sha256').update(label).update(key).digest('hex').slice(0, 32);
 }

@@ -2,6 +2,9 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
+/** Where the socket service is asked for connections. */
+export const defaultServicePath = '/run/portknock/sockets';
+
 /** The folder of the profiles. */
 export function profilesDirectory(): string {
   return join(base('XDG_CONFIG_HOME', 'APPDATA', '.config'), 'portknock', 'profiles');

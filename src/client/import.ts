@@ -29,6 +29,7 @@ function warningFor(profile: Profile): string | undefined {
   if (profile.method === 'port-sequence') {
     return isClassic(profile.identity) ? 'whoever sees a classic knock can repeat it' : undefined;
   }
+  if (profile.method === 'sequence-number') return undefined;
   const isRepeatable = [...profile.doors.values()].some(({ sequence }) => sequence !== undefined);
   return isRepeatable ? 'whoever sees a plain sequence can repeat it' : undefined;
 }

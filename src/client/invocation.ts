@@ -1,4 +1,4 @@
-/** A command line → what is to be done: one of six forms, told apart by their first words. */
+/** A command line → what is to be done: one of seven forms, told apart by their first words. */
 import { closestMatch } from 'leven';
 import { dashed, integerArgument, type Options, readCommandLine } from '../system/command-line.js';
 import { OperatorError } from '../system/error.js';
@@ -24,6 +24,12 @@ const table = {
   json: { kind: 'flag' },
   quiet: { kind: 'flag', short: 'q' },
   verbose: { kind: 'flag', short: 'v' },
+  pskFile: { kind: 'text', short: 'p' },
+  macPort: { kind: 'text', short: 'R' },
+  period: { kind: 'text' },
+  tolerance: { kind: 'text' },
+  clockOffset: { kind: 'text', short: 'T' },
+  socket: { kind: 'text' },
   door: { kind: 'text' },
   name: { kind: 'text' },
   host: { kind: 'text' },
@@ -66,6 +72,12 @@ export type Invocation =
       readonly port: number;
       readonly options: ClientOptions;
     }
+  | {
+      readonly form: 'connect';
+      readonly host: string;
+      readonly port: number;
+      readonly options: ClientOptions;
+    }
   | { readonly form: 'import'; readonly file: string; readonly options: ClientOptions }
   | { readonly form: 'profiles'; readonly options: ClientOptions };
 
@@ -84,12 +96,19 @@ const knocking: readonly OptionName[] = [...sending, 'wait', 'dryRun', 'time', '
 const identity: readonly OptionName[] = ['clientId', 'siteKeyFile', 'keyFile', 'classicPassphraseFile'];
 
 const allowed: Readonly<
-  Record<'direct' | 'profile' | 'sequence' | 'proxy' | 'import' | 'profiles', readonly OptionName[]>
+  Record<
+    'direct' | 'profile' | 'sequence' | 'proxy' | 'connect' | 'import' | 'profiles',
+    readonly OptionName[]
+  >
 > = {
   direct: [...knocking, ...identity, 'spelling'],
   profile: knocking,
   sequence: [...delivering, 'udp', 'oneTimeSequences', 'wait', 'dryRun', 'json'],
-  proxy: [...sending, 'door'],
+  proxy: [...sending, 'door', 'clockOffset', 'socket'],
+  connect: [
+    ...['pskFile', 'macPort', 'period', 'tolerance', 'clockOffset'],
+    ...['socket', 'timeout', 'ipv4', 'ipv6', 'quiet', 'verbose'],
+  ] as OptionName[],
   import: ['name', 'host', 'force', 'quiet'],
   profiles: ['json'],
 };
@@ -99,6 +118,7 @@ const shapes = {
   profile: 'portknock PROFILE [DOOR]',
   sequence: 'portknock sequence HOST PORT[:udp]…',
   proxy: 'portknock proxy PROFILE HOST PORT',
+  connect: 'portknock connect HOST PORT',
   import: 'portknock import FILE',
   profiles: 'portknock profiles',
 };
@@ -106,7 +126,7 @@ const shapes = {
 /** Reads the arguments after the program's name. @throws OperatorError `usage` */
 export function readInvocation(argv: readonly string[]): Invocation {
   if (argv.length === 0) return { form: 'nothing' };
-  const { input, options } = readCommandLine(argv, table);
+  const { input, options } = readCommandLine(joinOffset(argv), table);
   if (options.help || input[0] === 'help') return { form: 'help' };
   if (options.version) return { form: 'version' };
   const dash = input.find(word => word.startsWith('-') && word !== '-');
@@ -114,6 +134,19 @@ export function readInvocation(argv: readonly string[]): Invocation {
   const invocation = shape(input, options);
   requireAllowed(invocation.form, options);
   return invocation;
+}
+
+/** A negative offset stands for itself, not for options. */
+function joinOffset(argv: readonly string[]): string[] {
+  return argv.flatMap((word, at) => {
+    const next = argv[at + 1] ?? '';
+    if (isOffset(word) && /^-\d/.test(next)) return [`--clock-offset=${next}`];
+    return isOffset(argv[at - 1] ?? '') && /^-\d/.test(word) ? [] : [word];
+  });
+}
+
+function isOffset(word: string): boolean {
+  return word === '-T' || word === '--clock-offset';
 }
 
 type Form = keyof typeof allowed;
@@ -132,6 +165,10 @@ function shape(input: readonly string[], options: ClientOptions): Extract<Invoca
   if (first === 'proxy') {
     requireCount('proxy', input, 4);
     return { form: 'proxy', name: second!, host: third!, port: portArgument('PORT', fourth!), options };
+  }
+  if (first === 'connect') {
+    requireCount('connect', input, 3);
+    return { form: 'connect', host: second!, port: portArgument('PORT', third!), options };
   }
   if (first === '') throw new OperatorError('usage', 'no host and no profile', { hint: 'see --help' });
   if (input.length < 3) return { form: 'profile', name: first, door: second, options };
@@ -167,7 +204,7 @@ function requireCount(form: Form, input: readonly string[], count: number, hint?
 }
 
 function subcommandHint(word: string): string | undefined {
-  const near = closestMatch(word, ['proxy', 'import', 'profiles', 'sequence'], { maxDistance: 2 });
+  const near = closestMatch(word, ['proxy', 'connect', 'import', 'profiles', 'sequence'], { maxDistance: 2 });
   return near && `did you mean: portknock ${near}?`;
 }
 
@@ -180,7 +217,7 @@ function requireAllowed(form: Form, options: ClientOptions): void {
       hint: home && `it belongs to: ${shapes[home]}`,
     });
   }
-  const waits = form === 'proxy' || options.wait !== undefined;
+  const waits = form === 'proxy' || form === 'connect' || options.wait !== undefined;
   if (!waits && (options.timeout !== undefined || options.retries !== undefined)) {
     throw new OperatorError('usage', '--timeout and --retries are about waiting', {
       hint: 'add --wait PORT',

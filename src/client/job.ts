@@ -84,6 +84,7 @@ function requestOf(profile: Profile, name: string, options: ClientOptions): Knoc
     const { command } = profile.doors.get(name)!;
     return { method, basePort, spelling, command, identity: withAddress(profile.identity, options.address) };
   }
+  if (method === 'sequence-number') throw nothingToKnock(profile, name);
   for (const option of ['address', 'time'] as const) {
     if (options[option] === undefined) continue;
     throw new OperatorError('usage', `--${option} has no meaning for a plain sequence, which carries none`);
@@ -91,6 +92,13 @@ function requestOf(profile: Profile, name: string, options: ClientOptions): Knoc
   const { sequence, oneTimeSequences } = profile.doors.get(name)!;
   if (oneTimeSequences === undefined) return { method, sequence };
   return { method, oneTimeSequences: resolve(profilesDirectory(), oneTimeSequences) };
+}
+
+function nothingToKnock({ name, host, doors }: Profile, door: string): OperatorError {
+  const port = /^tcp\/(\d+)$/.exec(doors.get(door)!.services[0] ?? '')?.[1] ?? 'PORT';
+  return new OperatorError('usage', `"${name}" has no knock: its connections let themselves in`, {
+    hint: `connect with: portknock proxy ${name} ${host ?? 'HOST'} ${port}`,
+  });
 }
 
 /** What composes the knocks of a job. @param onFailure told what could not be remembered of them */
@@ -177,7 +185,8 @@ function readDelay(text: string): number {
   return durationWithin('--delay', /^\d+$/.test(text) ? `${text}ms` : text, 0, longestDelayMs);
 }
 
-function durationWithin(name: string, text: string, lowestMs: number, highestMs: number): number {
+/** A duration within bounds. @throws OperatorError `usage` */
+export function durationWithin(name: string, text: string, lowestMs: number, highestMs: number): number {
   const ms = durationArgument(name, text);
   if (ms >= lowestMs && ms <= highestMs) return ms;
   throw new OperatorError('usage', `${name} expected ${lowestMs}ms to ${highestMs}ms, got "${text}"`);

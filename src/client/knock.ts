@@ -9,7 +9,7 @@ import { portSequence } from './portsequence.js';
 import { type KnockDelivery, type KnockOptions, type KnockRequest, requireKnockOptions } from './request.js';
 import { resolveHost, type Target } from './resolve.js';
 import type { KnockedAddress, KnockResult } from './result.js';
-import { DoorRace, type Opening } from './wait.js';
+import { DoorRace, type Opening, settlesWithin } from './wait.js';
 
 const defaultTimeoutMs = 10_000;
 const defaultRetries = 3;
@@ -191,17 +191,4 @@ function addressesOf(doors: readonly Target[], knocked: readonly KnockedAddress[
     knocked.some(address => address.family === family && address.failure === undefined),
   );
   return (reached.length > 0 ? reached : doors).map(({ address }) => address);
-}
-
-/** Whether a promise settles in time; a timer that is not needed any more is taken away. */
-async function settlesWithin(settling: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>(resolve => {
-    timer = setTimeout(resolve, ms, false);
-  });
-  try {
-    return await Promise.race([settling.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

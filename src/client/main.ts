@@ -28,6 +28,8 @@ async function run(invocation: Invocation): Promise<number> {
       return (await import('./import.js')).listProfiles(invocation.options);
     case 'proxy':
       return (await import('./proxy.js')).runProxy(invocation);
+    case 'connect':
+      return (await import('./numberproxy.js')).runConnect(invocation);
     default:
       return runJob(await jobOf(invocation), invocation.options);
   }

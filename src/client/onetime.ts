@@ -3,17 +3,12 @@
  * knockd marks it, so that both stay in step. Marked durably, before anything of it is sent.
  */
 import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { setTimeout as pause } from 'node:timers/promises';
 import { nextLine, type OneTimeLine, usedMark } from '../methods/plain-sequence/lines.js';
 import { errorCode, OperatorError } from '../system/error.js';
 import { requirePrivate } from '../system/secret.js';
 import type { Warn } from './composer.js';
 import { KnockError } from './failure.js';
-
-const lockExclusively = 2;
-const doNotWait = 4;
-const lockTries = 100;
-const betweenTriesMs = 50;
+import { lockFile } from './lock.js';
 
 /** The next line, which nobody gets again. @throws KnockError `used-up`, `sequence-file` */
 export async function takeLine(path: string, warn: Warn): Promise<OneTimeLine> {
@@ -70,18 +65,7 @@ function unusable(path: string, error: unknown): unknown {
 
 /** Keeps other clients away until the file is closed: two must not take the same line. */
 async function lock(fd: number, path: string): Promise<void> {
-  // Node knows no locks; elsewhere there is nobody to ask for one.
-  if (process.platform !== 'linux') return;
-  const { libc } = await import('../net/libc.js');
-  for (let tries = 0; tries < lockTries; tries++) {
-    try {
-      libc().flock(fd, lockExclusively | doNotWait);
-      return;
-    } catch (error) {
-      if (errorCode(error) !== 'EAGAIN' && errorCode(error) !== 'EWOULDBLOCK') throw error;
-    }
-    await pause(betweenTriesMs);
-  }
+  if (await lockFile(fd)) return;
   throw new KnockError('sequence-file', `${path}: another program has locked it`, {
     hint: 'see which with: lsof FILE',
   });

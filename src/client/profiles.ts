@@ -9,6 +9,7 @@ import { replaceFile } from './files.js';
 import { profilesDirectory } from './folders.js';
 
 const extension = '.json';
+const subcommands = ['import', 'proxy', 'connect', 'profiles', 'sequence'];
 /** Far more than the doors of any server take. */
 export const longestProfile = 65_536;
 
@@ -61,7 +62,7 @@ export function saveProfile(profile: Profile): void {
 
 function unknownProfile(name: string): OperatorError {
   const names = profileNames();
-  const near = closestMatch(name, [...names, 'import', 'proxy', 'profiles', 'sequence'], { maxDistance: 2 });
+  const near = closestMatch(name, [...names, ...subcommands], { maxDistance: 2 });
   const mended = near === undefined ? '' : `did you mean "${near}"? `;
   const there = names.length === 0 ? 'there is none yet' : `there are: ${names.join(', ')}`;
   return new OperatorError('no-profile', `no profile "${name}"`, {

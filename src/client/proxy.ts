@@ -1,24 +1,44 @@
 /** For ProxyCommand: knocks, connects, and joins the connection to standard input and output. */
-import { closeSync, fstatSync, openSync } from 'node:fs';
-import { Socket } from 'node:net';
-import { devNull } from 'node:os';
-import type { Readable, Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { errorCode, OperatorError } from '../system/error.js';
+import { existsSync } from 'node:fs';
+import { OperatorError } from '../system/error.js';
+import type { Profile } from '../system/profile.js';
 import { chooseDoorTo } from './door.js';
 import { KnockError } from './failure.js';
-import type { Invocation } from './invocation.js';
+import { defaultServicePath } from './folders.js';
+import type { ClientOptions, Invocation } from './invocation.js';
 import { composerOf, profileJob } from './job.js';
+import { joinStandard } from './join.js';
 import { deliver } from './knock.js';
 import { loadProfile } from './profiles.js';
 import { failed } from './run.js';
 import { Screen } from './screen.js';
 
 type Proxy = Extract<Invocation, { form: 'proxy' }>;
+type Knocked = Exclude<Profile, { method: 'sequence-number' }>;
 
 /** @returns the exit status @throws OperatorError */
-export async function runProxy({ name, host, port, options }: Proxy): Promise<number> {
-  const profile = loadProfile(name);
+export async function runProxy(proxy: Proxy): Promise<number> {
+  const profile = findProfile(proxy.name, proxy.options);
+  if (profile?.method === 'sequence-number') {
+    return (await import('./numberproxy.js')).proxyByProfile(profile, proxy);
+  }
+  if (profile === undefined) return (await import('./numberproxy.js')).proxyByService(proxy);
+  return knockAndJoin(profile, proxy);
+}
+
+/** The user's profile, or undefined where there is none and the socket service may have it. @throws OperatorError */
+function findProfile(name: string, { socket = defaultServicePath }: ClientOptions): Profile | undefined {
+  try {
+    return loadProfile(name);
+  } catch (error) {
+    const isUnknown = error instanceof OperatorError && error.code === 'no-profile';
+    if (isUnknown && existsSync(socket)) return undefined;
+    throw error;
+  }
+}
+
+async function knockAndJoin(profile: Knocked, { name, host, port, options }: Proxy): Promise<number> {
+  requireNoNumber(options);
   const door = chooseDoorTo(profile, options.door, port);
   const job = profileJob(profile, door, options, profile.host ?? host);
   const screen = new Screen({ ...options, place: name, waitPort: port, live: false });
@@ -29,8 +49,7 @@ export async function runProxy({ name, host, port, options }: Proxy): Promise<nu
     const wanted = { ...job.options, wait: port };
     const { result, socket } = await deliver(wanted, { composer, watch: screen.watch, doorHost });
     screen.note(`connected to ${result.opened?.address} after ${result.opened?.waitMs.toFixed(1)} ms`);
-    const output = standardOutput();
-    await join(socket!, process.stdin, output, output === process.stdout ? undefined : closeStandardOutput);
+    await joinStandard(socket!);
     return 0;
   } catch (error) {
     if (error instanceof KnockError) return failed(error);
@@ -38,48 +57,7 @@ export async function runProxy({ name, host, port, options }: Proxy): Promise<nu
   }
 }
 
-/**
- * Joins both directions; each ends by itself, as TCP's do.
- * @param closeOutput tells the reader of `output` that all has been written; where nothing can, the end of the far side
- *   ends both directions
- * @throws OperatorError where the connection breaks
- */
-export async function join(
-  socket: Socket,
-  input: Readable,
-  output: Writable,
-  closeOutput?: () => void,
-): Promise<void> {
-  const outward = pipeline(input, socket).catch(ignore);
-  try {
-    // Where one direction breaks, so does the socket, and this one tells of it.
-    await pipeline(socket, output);
-    closeOutput?.();
-    if (closeOutput !== undefined) await outward;
-  } catch (error) {
-    // Whoever read what came has gone: an end as good as any.
-    if (errorCode(error) === 'EPIPE') return;
-    throw new OperatorError('broken', `the connection broke (${errorCode(error) ?? String(error)})`, {
-      hint: 'see on the server what ended it',
-    });
-  } finally {
-    socket.destroy();
-    input.destroy();
-  }
-}
-
-function ignore(): void {}
-
-/** Standard output that waits for a slow reader without stopping the other direction, where it is a pipe. */
-function standardOutput(): Writable {
-  const stat = fstatSync(1);
-  if (!stat.isFIFO() && !stat.isSocket()) return process.stdout;
-  return new Socket({ fd: 1, readable: false, writable: true });
-}
-
-/** Node and libuv leave the standard descriptors open whatever ends, and the reader would wait for more. */
-function closeStandardOutput(): void {
-  closeSync(1);
-  // Takes the lowest free descriptor: what is opened next must not become standard output.
-  openSync(devNull, 'w');
+function requireNoNumber(options: ClientOptions): void {
+  if (options.clockOffset === undefined) return;
+  throw new OperatorError('usage', '--clock-offset is for profiles of sequence numbers');
 }

@@ -63,9 +63,7 @@ export const mostRetries = 30;
 export function requireKnockOptions(options: KnockOptions): void {
   const { host, family, delayMs, wait, timeoutMs, retries } = options;
   requireText('host', host);
-  if (family !== undefined && family !== 4 && family !== 6) {
-    throw new RangeError(`"family" expected 4 or 6, got ${family}`);
-  }
+  requireFamily(family);
   requireWithin('delayMs', delayMs, 0, longestDelayMs);
   requireWithin('wait', wait, 1, 65535);
   requireWithin('timeoutMs', timeoutMs, 1, longestTimeoutMs);
@@ -115,7 +113,14 @@ function requireSealed(identity: SealedIdentity): void {
   }
 }
 
-function requireText(name: string, value: unknown): void {
+/** @throws RangeError */
+export function requireFamily(family: unknown): void {
+  if (family === undefined || family === 4 || family === 6) return;
+  throw new RangeError(`"family" expected 4 or 6, got ${family}`);
+}
+
+/** @throws TypeError */
+export function requireText(name: string, value: unknown): void {
   if (typeof value !== 'string' || value === '') throw new TypeError(`"${name}" expected a text`);
 }
 
@@ -124,6 +129,12 @@ function requireKey(name: string, value: unknown): void {
   if (value.length !== 32) throw new RangeError(`"${name}" expected 32 bytes, got ${value.length}`);
 }
 
-function requireWithin(name: string, value: number | undefined, lowest: number, highest: number): void {
+/** A whole number within bounds, or none. @throws TypeError, RangeError */
+export function requireWithin(
+  name: string,
+  value: number | undefined,
+  lowest: number,
+  highest: number,
+): void {
   if (value !== undefined) requireInteger(name, value, lowest, highest);
 }

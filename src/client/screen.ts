@@ -45,6 +45,11 @@ export class Screen {
     if (!this.#choice.quiet) this.#print(`warning: ${message}`);
   }
 
+  /** What a person who waits should know. */
+  say(message: string): void {
+    if (!this.#choice.quiet) this.#print(message);
+  }
+
   /** Only for those who want to see every step. */
   note(message: string): void {
     if (this.#choice.verbose) this.#print(message);

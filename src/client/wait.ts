@@ -118,3 +118,16 @@ export class DoorRace {
     this.#settle(opening);
   }
 }
+
+/** Whether a promise settles in time; a timer that is not needed any more is taken away. */
+export async function settlesWithin(settling: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>(resolve => {
+    timer = setTimeout(resolve, ms, false);
+  });
+  try {
+    return await Promise.race([settling.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

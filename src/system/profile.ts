@@ -20,6 +20,7 @@ import {
   version,
 } from './document.js';
 import type { Place } from './error.js';
+import { parseSequenceNumber, type SequenceNumberProfile, sequenceNumberKeys } from './numberprofile.js';
 import { type PlainSequenceProfile, parsePlainSequence, plainSequenceKeys } from './plainprofile.js';
 
 export { isProfileName } from './document.js';
@@ -64,7 +65,7 @@ export interface PortSequenceProfile {
 }
 
 /** A profile, by its method. */
-export type Profile = PortSequenceProfile | PlainSequenceProfile;
+export type Profile = PortSequenceProfile | PlainSequenceProfile | SequenceNumberProfile;
 
 /** Whether an identity is of the kind that anyone can replay. */
 export function isClassic(identity: SealedIdentity | ClassicIdentity): identity is ClassicIdentity {
@@ -90,16 +91,28 @@ export function parseProfile(text: string, place: Place = {}): Profile {
       return parsePortSequence(document, place);
     case 'plain-sequence':
       return parsePlainSequence(document, place);
+    case 'sequence-number':
+      return parseSequenceNumber(document, place);
     default:
-      throw mistakes(['"method" expected "port-sequence" or "plain-sequence"'], place);
+      throw mistakes(['"method" expected "port-sequence", "plain-sequence" or "sequence-number"'], place);
   }
 }
 
 /** The text of a profile, as `parseProfile` reads it. It holds secrets. */
 export function formatProfile(profile: Profile): string {
   const { name, host, method } = profile;
-  const keys = method === 'port-sequence' ? portSequenceKeys(profile) : plainSequenceKeys(profile);
-  return `${JSON.stringify({ portknock: version, name, host, method, ...keys }, null, 2)}\n`;
+  return `${JSON.stringify({ portknock: version, name, host, method, ...keysOf(profile) }, null, 2)}\n`;
+}
+
+function keysOf(profile: Profile): Record<string, unknown> {
+  switch (profile.method) {
+    case 'port-sequence':
+      return portSequenceKeys(profile);
+    case 'plain-sequence':
+      return plainSequenceKeys(profile);
+    case 'sequence-number':
+      return sequenceNumberKeys(profile);
+  }
 }
 
 const key = v.pipe(
