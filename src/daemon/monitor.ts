@@ -15,7 +15,7 @@ import type { Frame } from './frames.js';
 import { byHand, Guard, requireGuard } from './guard.js';
 import { type Log, messageOf } from './log.js';
 import type { Manners } from './manners.js';
-import { notify, reloadingState, watchdogMs } from './notify.js';
+import { notify, reloadingState, startWatchdog } from './notify.js';
 import { needsTable, requireSamePlace } from './restart.js';
 import { Runner } from './runner.js';
 import { openState, type State } from './state.js';
@@ -45,7 +45,7 @@ export class Monitor {
   #reloading: Promise<void> | undefined;
   readonly #traffic: Traffic;
   #control: Server | undefined;
-  #watchdog: NodeJS.Timeout | undefined;
+  #stopWatchdog = () => {};
   #stopping = false;
   readonly #ended: Promise<number>;
   #finish!: (status: number) => void;
@@ -84,7 +84,7 @@ export class Monitor {
       this.#answer(request),
     );
     this.#watchSignals();
-    this.#startWatchdog();
+    this.#stopWatchdog = startWatchdog(answered => this.#listener.askAlive(answered));
     notify('READY=1');
     this.#manners.ready?.();
     this.#log.info({ event: 'ready', place: placeOf(this.#config) }, `ready: ${summary(this.#config)}`);
@@ -312,15 +312,6 @@ export class Monitor {
     process.on('SIGINT', () => void this.stop(SIGINT));
   }
 
-  /** Tells the service manager that both processes answer, as often as it wants to hear it. */
-  #startWatchdog(): void {
-    const everyMs = watchdogMs();
-    if (everyMs === undefined) return;
-    const beat = () => this.#listener.askAlive(() => notify('WATCHDOG=1'));
-    beat();
-    this.#watchdog = setInterval(beat, everyMs / 3);
-  }
-
   /** Ends in order: closes what only we can close. The table stays, and the kernel ends its openings on time. */
   async stop(status: number): Promise<void> {
     if (this.#stopping) return;
@@ -335,7 +326,7 @@ export class Monitor {
   }
 
   #end(status: number): void {
-    clearInterval(this.#watchdog);
+    this.#stopWatchdog();
     this.#control?.close();
     this.#guard?.stop();
     this.#capture.close();
