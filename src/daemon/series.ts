@@ -1,5 +1,6 @@
 /** Which sequence numbers a configuration comes to: for whom, on which port, how many at once. */
 
+import { createHash } from 'node:crypto';
 import type { Periods } from '../methods/sequence-number/format.js';
 import { tcp } from '../net/packet.js';
 import type { Config, Door } from './config.js';
@@ -7,7 +8,7 @@ import type { Config, Door } from './config.js';
 /** Room in the kernel's set of numbers. */
 export const numberCapacity = 131_072;
 
-/** The numbers of one client for one service. */
+/** One client at one service. */
 export interface NumberSource {
   readonly psk: Uint8Array;
   /** The port that the numbers are derived for, and the one on which they are let in. */
@@ -36,6 +37,12 @@ export function numberSources({
     const ports = numberedPorts(doors.filter(({ name }) => client.doors.includes(name)));
     return ports.map(port => ({ psk: client.psk, derivedFor: sequenceNumber.port ?? port, port }));
   });
+}
+
+/** What names a source without telling its psk. */
+export function sourceName({ psk, derivedFor, port }: NumberSource, periodMs: number): string {
+  const hash = createHash('sha256').update(`${derivedFor} ${periodMs} ${port} `).update(psk).digest('hex');
+  return hash.slice(0, 16);
 }
 
 /** The most periods whose numbers are good at one moment. */
