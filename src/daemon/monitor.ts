@@ -7,6 +7,7 @@
 import type { Server } from 'node:net';
 import { formatAddress, isUnicast, parseAddress } from '../net/address.js';
 import { OperatorError } from '../system/error.js';
+import { tellAdmitted } from './admitted.js';
 import { type CaptureSource, openCapture } from './capture.js';
 import { anyone, type Config, type Door, Permissions, type SequenceSettings } from './config.js';
 import { type ControlRequest, controlPath, serveControl } from './control.js';
@@ -18,7 +19,6 @@ import type { Manners } from './manners.js';
 import { notify, reloadingState, startWatchdog } from './notify.js';
 import { needsTable, requireSamePlace } from './restart.js';
 import { Runner } from './runner.js';
-import { numberedPorts } from './series.js';
 import { openState, type State } from './state.js';
 import { type Status, statusOf } from './status.js';
 import { listenerFailed, Subprocess } from './subprocess.js';
@@ -140,23 +140,12 @@ export class Monitor {
   #take(frame: Frame): void {
     if (frame.kind === 'open') this.#opening = bothSettle(this.#opening, this.#open(frame));
     else if (frame.kind === 'prepare') this.#guard?.prepare();
-    else if (frame.kind === 'admitted') this.#admitted(frame);
+    else if (frame.kind === 'admitted') tellAdmitted(frame, this.#permissions, this.#guard, this.#teller);
     else if (frame.kind === 'refused') this.#teller.refusal(frame);
     else if (frame.kind === 'stage') this.#teller.stage(frame);
     else if (frame.kind === 'gather') this.#capture.setGathered(frame.value);
     else if (frame.kind === 'ended') void this.#opening.then(() => this.stop(this.#captureEnded()));
     else if (frame.kind === 'summary') void this.#tellTraffic(frame.source);
-  }
-
-  /** The kernel has let a connection in by its number, and taken the number away. */
-  #admitted({ source: address, door: doorName, client, value: at, detail: number }: Frame): void {
-    const door = this.#permissions.findNumbered(client, doorName);
-    const isKnown = typeof door === 'object';
-    const port = this.#guard?.markUsed(number, numberedPorts(isKnown ? [door] : this.#config.doors));
-    const outcome = isKnown ? 'opened' : door;
-    const told = { at, address, door: doorName, client, outcome };
-    if (isKnown) this.#teller.knock(told, 'info', admittedText(door, client, address, port));
-    else this.#teller.knock(told, 'warn', `refused: ${outcome}: ${client} for ${doorName}`);
   }
 
   async #tellTraffic(last: Uint8Array): Promise<void> {

@@ -5,7 +5,6 @@ import { mainCommand } from './command.js';
 import { anyone, type Config, type Door } from './config.js';
 import { byHand } from './guard.js';
 import { formatService } from './schema.js';
-import { numberedPorts } from './series.js';
 
 /** One line of what a configuration comes to. */
 export function summary({ doors, clients, portSequence, sequenceNumber, capture }: Config): string {
@@ -42,18 +41,6 @@ export function describeAction(door: Door): string {
 export function whoOpens(door: Door, client: string, source: Uint8Array): string {
   const who = client === byHand ? '(by hand)' : client === anyone ? 'a sequence' : client;
   return `${door.name} for ${who} from ${formatAddress(source)}`;
-}
-
-/** Who came in by a sequence number. @param port undefined: it may be any of the door's */
-export function admittedText(
-  door: Door,
-  client: string,
-  source: Uint8Array,
-  port: number | undefined,
-): string {
-  const ports = port === undefined ? numberedPorts([door]) : [port];
-  const services = ports.map(each => `tcp/${each}`).join(' or ');
-  return `opened ${whoOpens(door, client, source)}: a connection to ${services}, by its sequence number`;
 }
 
 /** For so many clients no entry of the ledger is sound. */
