@@ -1,7 +1,7 @@
 /** `portknockd check`: what a configuration comes to, for the person who wrote it. */
 import { formatStep } from '../methods/plain-sequence/format.js';
 import { windowLength } from '../methods/port-sequence/spelling.js';
-import { formatDuration } from '../system/duration.js';
+import { formatDuration, roughly } from '../system/duration.js';
 import { describeCommand, mainCommand } from './command.js';
 import type {
   ClientSettings,
@@ -13,6 +13,7 @@ import type {
 } from './config.js';
 import { findAccount } from './privileges.js';
 import { formatService } from './schema.js';
+import { type GuessingOdds, guessingOdds } from './series.js';
 import { guardedServices } from './table.js';
 
 export interface Checked {
@@ -26,6 +27,7 @@ export function check(config: Config): Checked {
     `${config.file}: sound`,
     `guarded         ${guardedServices(config).join(', ') || 'no service'}`,
     `window          ${portSequence ? describeWindow(portSequence) : 'none: there is no [port_sequence]'}`,
+    ...guessingOdds(config).map(odds => `numbers         ${describeOdds(config, odds)}`),
     `always allowed  ${alwaysAllow.map(({ text }) => text).join(', ') || 'nobody: only a knock opens'}`,
     ...doors.map(door => `door            ${describeDoor(door)}`),
     ...clients.map(client => `client          ${describeClient(client)}`),
@@ -38,14 +40,31 @@ function describeWindow({ basePort, spelling }: PortSequenceSettings): string {
   return `tcp/${basePort} to ${basePort + windowLength[spelling] - 1}, a knock is ${needed} (spelling = "${spelling}")`;
 }
 
+function describeOdds({ sequenceNumber }: Config, { port, numbers, guesses, meanMs }: GuessingOdds): string {
+  const start = `tcp/${port} ${numbers} good at once`;
+  if (numbers === 0 || sequenceNumber === undefined) return `${start}: no client may use it`;
+  const rate = sequenceNumber.guessesPerSecond;
+  return `${start}: one guess in ${Math.round(guesses)} is right; at ${rate} a second one source needs ${roughly(meanMs)} on average, 1000 sources ${roughly(meanMs / 1000)}`;
+}
+
 function describeDoor(door: Door): string {
   const span = formatDuration(door.openForMs);
   if (door.kind === 'services') {
-    const once = door.singleUse ? ', for one connection' : '';
-    return `${describeKnock(door)} opens ${door.services.map(formatService).join(', ')} for ${span}${once}`;
+    const services = door.services.map(formatService).join(', ');
+    if (isOpened(door)) {
+      const once = door.singleUse ? ', for one connection' : '';
+      const numbers = door.sequenceNumber ? '; a sequence number lets one connection in' : '';
+      return `${describeKnock(door)} opens ${services} for ${span}${once}${numbers}`;
+    }
+    return `${door.name} (sequence number) lets one connection in to ${services}`;
   }
   const close = door.closeRun === undefined ? '' : `, and after ${span} ${named(door.closeRun)}`;
   return `${describeKnock(door)} runs ${named(door.run)}${close}`;
+}
+
+/** Whether something opens it for a time. */
+function isOpened({ command, sequence }: Door): boolean {
+  return command !== undefined || sequence !== undefined;
 }
 
 function named(commands: Commands): string {
@@ -68,7 +87,8 @@ function describeSequence({ steps, timeoutMs, oneTimeFile }: SequenceSettings): 
 }
 
 function describeClient(client: ClientSettings): string {
-  const kind = client.kind === 'sealed' ? `id ${client.id}` : client.kind;
+  const kind =
+    client.kind === 'sealed' ? `id ${client.id}` : client.kind === 'psk' ? 'sequence numbers' : client.kind;
   return `${client.name} (${kind}) may use ${client.doors.join(', ')}${client.revoked ? '; removed' : ''}`;
 }
 

@@ -4,9 +4,11 @@ import { readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { encodeKey, keyLength } from '../crypto/key.js';
+import type { ProfileAccess } from '../system/document.js';
 import { OperatorError } from '../system/error.js';
+import type { SequenceNumberProfile } from '../system/numberprofile.js';
 import { isProfileName, type PortSequenceProfile, type ProfileDoor } from '../system/profile.js';
-import type { ClientSettings, Config, SealedClientSettings } from './config.js';
+import type { ClientSettings, Config, Door, SealedClientSettings } from './config.js';
 import { createFile, replaceFile } from './files.js';
 import { formatService, namePattern } from './schema.js';
 import { readConfig } from './settings.js';
@@ -20,39 +22,83 @@ export interface ClientRequest {
   readonly address: 'required' | 'optional';
 }
 
-/** Adds a client with a fresh key. @returns its profile @throws OperatorError(s); then nothing has changed */
-export function addClient(config: Config, request: ClientRequest): PortSequenceProfile {
-  const { name, doors, host, address } = request;
+/**
+ * Adds a client with a fresh secret: a psk where all its doors take sequence numbers and nothing else opens them, otherwise
+ * a key. @returns its profile @throws OperatorError(s); then nothing has changed
+ */
+export function addClient(
+  config: Config,
+  request: ClientRequest,
+): PortSequenceProfile | SequenceNumberProfile {
   requireNewClient(config, request);
+  const doors = config.doors.filter(({ name }) => request.doors.includes(name));
+  return doors.every(isForNumbersAlone)
+    ? addNumberClient(config, request, doors)
+    : addSealedClient(config, request);
+}
+
+function isForNumbersAlone(door: Door): boolean {
+  return door.kind === 'services' && door.sequenceNumber && door.command === undefined;
+}
+
+function addNumberClient(
+  config: Config,
+  { name, host }: ClientRequest,
+  doors: readonly Door[],
+): SequenceNumberProfile {
+  const psk = randomBytes(keyLength).toString('hex');
+  const file = join(dirname(config.file), `${name}.psk`);
+  const lines = [`psk_file = "${basename(file)}"`, doorsLine(doors)];
+  addWithSecret(config, name, file, `${psk}\n`, lines);
+  const { periodMs, toleranceMs, port } = config.sequenceNumber!;
+  const services = doors.map((door): [string, ProfileAccess] => [
+    door.name,
+    { services: door.kind === 'services' ? door.services.map(formatService) : [], singleUse: false },
+  ]);
+  return {
+    name: profileName(host ?? hostname()),
+    host,
+    method: 'sequence-number',
+    psk,
+    periodSeconds: periodMs / 1000,
+    toleranceSeconds: toleranceMs / 1000,
+    macPort: port,
+    users: [],
+    doors: new Map(services),
+  };
+}
+
+function addSealedClient(config: Config, request: ClientRequest): PortSequenceProfile {
+  const { name, doors, host, address } = request;
+  requireSiteKey(config);
   const id = freeId(config);
-  const keyFile = join(dirname(config.file), `${name}.key`);
   const key = randomBytes(keyLength);
-  createFile(keyFile, encodeKey(key), 0o600);
+  const file = join(dirname(config.file), `${name}.key`);
+  addWithSecret(config, name, file, encodeKey(key), [
+    `id = ${id}`,
+    `key_file = "${basename(file)}"`,
+    doorsLine(doors.map(name => ({ name }))),
+    `address = "${address}"`,
+  ]);
+  const addressRequired = address === 'required';
+  return profileOf(config, { kind: 'sealed', name, doors, revoked: false, id, key, addressRequired }, host);
+}
+
+function doorsLine(doors: readonly { readonly name: string }[]): string {
+  return `doors = [${doors.map(({ name }) => `"${name}"`).join(', ')}]`;
+}
+
+/** Makes a client's secret file, and its table in the configuration; both, or neither. */
+function addWithSecret(config: Config, name: string, file: string, secret: string, lines: string[]): void {
+  createFile(file, secret, 0o600);
   try {
-    const text = readFileSync(config.file, 'utf8');
-    const lines = [
-      '[[client]]',
-      `name = "${name}"`,
-      `id = ${id}`,
-      `key_file = "${basename(keyFile)}"`,
-      `doors = [${doors.map(door => `"${door}"`).join(', ')}]`,
-      `address = "${address}"`,
-    ];
-    replaceFile(config.file, `${text.trimEnd()}\n\n${lines.join('\n')}\n`, path => void readConfig(path));
+    const text = readFileSync(config.file, 'utf8').trimEnd();
+    const table = ['[[client]]', `name = "${name}"`, ...lines].join('\n');
+    replaceFile(config.file, `${text}\n\n${table}\n`, path => void readConfig(path));
   } catch (error) {
-    rmSync(keyFile, { force: true });
+    rmSync(file, { force: true });
     throw error;
   }
-  const client: SealedClientSettings = {
-    kind: 'sealed',
-    name,
-    doors,
-    revoked: false,
-    id,
-    key,
-    addressRequired: address === 'required',
-  };
-  return profileOf(config, client, host);
 }
 
 function requireNewClient(config: Config, { name, doors }: ClientRequest): void {
@@ -72,11 +118,13 @@ function requireNewClient(config: Config, { name, doors }: ClientRequest): void 
   const hint = `doors are: ${known.join(', ')}`;
   if (unknown !== undefined) throw new OperatorError('no-door', `there is no door "${unknown}"`, { hint });
   if (doors.length === 0) throw new OperatorError('usage', 'name at least one door with --door', { hint });
-  if (config.portSequence?.siteKey === undefined) {
-    throw new OperatorError('no-site-key', 'the configuration has no [port_sequence] with "site_key_file"', {
-      file: config.file,
-    });
-  }
+}
+
+function requireSiteKey(config: Config): void {
+  if (config.portSequence?.siteKey !== undefined) return;
+  throw new OperatorError('no-site-key', 'the configuration has no [port_sequence] with "site_key_file"', {
+    file: config.file,
+  });
 }
 
 /** An id is never given twice, not even when its client is revoked. */

@@ -139,22 +139,46 @@ export interface Config {
 /** The client of a knock that names none. */
 export const anyone = '*';
 
+interface Permitted {
+  readonly kind: ClientSettings['kind'];
+  readonly revoked: boolean;
+  readonly doors: ReadonlySet<string>;
+}
+
 /** Who may use which door, for quick answers: the monitor's own check of what the listener asks for. */
 export class Permissions {
   readonly #doors: ReadonlyMap<string, Door>;
-  readonly #clients: ReadonlyMap<string, { readonly revoked: boolean; readonly doors: ReadonlySet<string> }>;
+  readonly #clients: ReadonlyMap<string, Permitted>;
 
   constructor(config: Config) {
     this.#doors = new Map(config.doors.map(door => [door.name, door]));
     this.#clients = new Map(
-      config.clients.map(({ name, revoked, doors }) => [name, { revoked, doors: new Set(doors) }]),
+      config.clients.map(({ name, kind, revoked, doors }) => [
+        name,
+        { kind, revoked, doors: new Set(doors) },
+      ]),
     );
   }
 
-  /** The door, or why not. */
+  /** The door that is to be opened, or why not. */
   find(clientName: string, doorName: string): Door | Reason {
     if (clientName === anyone) return this.#findSequence(doorName);
     const client = this.#clients.get(clientName);
+    if (client?.kind !== 'psk') return this.#findFor(client, doorName);
+    // Its numbers let single connections in; they open nothing.
+    return client.revoked ? 'revoked' : 'not-allowed';
+  }
+
+  /** The door that a client's connection may have come in by, or why not. */
+  findNumbered(clientName: string, doorName: string): Door | Reason {
+    const client = this.#clients.get(clientName);
+    const door = this.#findFor(client, doorName);
+    if (typeof door === 'string') return door;
+    const isNumbered = client?.kind === 'psk' && door.kind === 'services' && door.sequenceNumber;
+    return isNumbered ? door : 'not-allowed';
+  }
+
+  #findFor(client: Permitted | undefined, doorName: string): Door | Reason {
     if (client === undefined) return 'unknown-client';
     if (client.revoked) return 'revoked';
     const door = this.#doors.get(doorName);

@@ -1,9 +1,10 @@
-/** The tables [[door]] of portknockd.toml → doors: services or a command, opened by clients, by a sequence, or both. */
+/** The tables [[door]] of portknockd.toml → doors: services or a command, opened by clients, sequences or sequence numbers. */
 import { accessSync, constants } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { tcp } from '../net/packet.js';
 import type { Commands, Door, SequenceSettings } from './config.js';
 import { readOneTime } from './onetime.js';
-import type { Table } from './schema.js';
+import { formatService, type Table } from './schema.js';
 import { TableReader } from './tables.js';
 import type { Path } from './toml.js';
 import { noSequences } from './turn.js';
@@ -32,12 +33,20 @@ export class DoorReader extends TableReader {
       this.mistake(path, `door "${name}": expected either "services" or "run"${both ? ', got both' : ''}`);
       return undefined;
     }
-    if (services === undefined) this.#refuseStray(table, path, ['single_use'], 'services');
-    else this.#refuseStray(table, path, ['close_run', 'run_as', 'time_limit'], 'run');
+    if (services === undefined)
+      this.#refuseStray(table, path, ['single_use', 'sequence_number'], '"services"');
+    else this.#refuseStray(table, path, ['close_run', 'run_as', 'time_limit'], '"run"');
+    this.#checkNumbers(table, path);
     const sequence = this.#sequence(table, path);
     const opening = { name, command, openForMs, sequence };
     if (services !== undefined)
-      return { kind: 'services', ...opening, services, singleUse: table.single_use, sequenceNumber: false };
+      return {
+        kind: 'services',
+        ...opening,
+        services,
+        singleUse: table.single_use,
+        sequenceNumber: table.sequence_number,
+      };
     this.#warnOfPrograms(table, path);
     return {
       kind: 'command',
@@ -53,8 +62,21 @@ export class DoorReader extends TableReader {
     const given = (this.document.value['door'] as object[])[path[1] as number]!;
     const stray = keys.find(key => key in given);
     if (stray !== undefined) {
-      this.mistake([...path, stray], `door "${table.name}": "${stray}" goes with "${partner}" only`);
+      this.mistake([...path, stray], `door "${table.name}": "${stray}" goes with ${partner} only`);
     }
+  }
+
+  /** A connection that brings its number is let in by itself: there is nothing that could stay open. */
+  #checkNumbers(table: Table<'door'>, path: Path): void {
+    const { name, services = [], sequence_number: hasNumbers } = table;
+    if (!hasNumbers) return;
+    const other = services.find(({ protocol }) => protocol !== tcp);
+    if (other !== undefined) {
+      const message = `door "${name}": sequence numbers are for TCP alone, and it has ${formatService(other)}`;
+      this.mistake([...path, 'services'], message, 'give its UDP services a door of their own');
+    }
+    if (opensOtherwise(table)) return;
+    this.#refuseStray(table, path, ['open_for', 'single_use'], '"command" or "sequence"');
   }
 
   #warnOfPrograms(table: Table<'door'>, path: Path): void {
@@ -76,9 +98,10 @@ export class DoorReader extends TableReader {
       return undefined;
     }
     if (sequence === undefined && file === undefined) {
-      this.#refuseStray(table, path, sequenceKeys, 'sequence');
-      const hint = 'number it for clients with "command", or give it a "sequence"';
-      if (command === undefined) this.mistake(path, `door "${name}": "command" is missing`, hint);
+      this.#refuseStray(table, path, sequenceKeys, '"sequence"');
+      const hint = 'number it for clients with "command", or give it a "sequence" or sequence_number = true';
+      if (command === undefined && !table.sequence_number)
+        this.mistake(path, `door "${name}": "command" is missing`, hint);
       return undefined;
     }
     const steps = sequence ?? this.#nextSequence(this.path(file!), [...path, 'one_time_sequences'], name);
@@ -105,6 +128,11 @@ export class DoorReader extends TableReader {
     }
     return steps;
   }
+}
+
+/** Whether anything else than a sequence number opens it. */
+function opensOtherwise({ command, sequence, one_time_sequences: file }: Table<'door'>): boolean {
+  return command !== undefined || sequence !== undefined || file !== undefined;
 }
 
 function forBoth(command: { readonly argv: readonly [string, ...string[]] }): Commands {

@@ -4,7 +4,7 @@
  * It keeps no memory of openings: the kernel's sets are the one truth, and outlive us.
  */
 import { spawn } from 'node:child_process';
-import { isIPv4Mapped, parseAddress } from '../net/address.js';
+import { formatAddress, isIPv4Mapped, parseAddress } from '../net/address.js';
 import { SystemError } from '../net/libc.js';
 import { type Endpoint, SetElements } from '../net/nftables.js';
 import { tcp, udp } from '../net/packet.js';
@@ -21,16 +21,43 @@ export interface Opening extends Endpoint {
   readonly remainingMs: number;
 }
 
-/** Puts the configuration's table in the kernel; openings that are there stay. @throws OperatorError */
-export async function installTable(config: Config): Promise<void> {
+/**
+ * Puts the configuration's table in the kernel; openings that are there stay.
+ * @returns whether there was one, whose other sets have stayed too @throws OperatorError
+ */
+export async function installTable(config: Config): Promise<boolean> {
   const isFirst = (await listTable()) === undefined;
   try {
     await nft(['-f', '-'], tableText(config) + (isFirst ? liveSessionsText(config) : ''));
+    return !isFirst;
   } catch (error) {
     if (!(error instanceof OperatorError) || error.code !== 'nft-failed') throw error;
     // Sets of another version of ours cannot be changed, only made anew.
-    await nft(['-f', '-'], freshTableText(config) + liveSessionsText(config));
+    const fresh = freshTableText(config) + liveSessionsText(config);
+    await loadWith(fresh, openingsText(await listOpenings().catch(() => [])));
+    return false;
   }
+}
+
+/** Loads a text with another one where that is taken, or else without it. */
+async function loadWith(text: string, more: string): Promise<void> {
+  try {
+    await nft(['-f', '-'], text + more);
+  } catch (error) {
+    if (more === '') throw error;
+    await nft(['-f', '-'], text);
+  }
+}
+
+/** The commands for nft that open again what was open. */
+function openingsText(openings: readonly Opening[]): string {
+  return openings
+    .map(({ source, protocol, port, door, client, singleUse, remainingMs }) => {
+      const element = `${formatAddress(source)} . ${protocol} . ${port} timeout ${Math.max(1, remainingMs)}ms`;
+      const comment = door === '' ? '' : ` comment "${door} ${client}"`;
+      return `add element inet ${tableName} ${setFor(source, singleUse)} { ${element}${comment} }\n`;
+    })
+    .join('');
 }
 
 /** Loads a table from its text. @throws OperatorError */

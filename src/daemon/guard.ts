@@ -21,6 +21,7 @@ import {
 } from './firewall.js';
 import { keepTable } from './lastgood.js';
 import { type Log, messageOf } from './log.js';
+import { Numbers } from './numbers.js';
 import { formatService } from './schema.js';
 import { tableName } from './table.js';
 
@@ -50,6 +51,7 @@ const settleMs = 20;
 export class Guard {
   readonly #log: Log;
   readonly #openings: Openings;
+  readonly #numbers: Numbers;
   readonly #known = new Map<string, Known>();
   #config: Config;
   #keeping = false;
@@ -67,6 +69,7 @@ export class Guard {
     this.#config = config;
     this.#log = log;
     this.#openings = openOpenings();
+    this.#numbers = new Numbers(config.stateDirectory, log);
   }
 
   /** Loads the table, takes over the openings that an earlier run left, and begins to watch. @throws OperatorError */
@@ -106,7 +109,16 @@ export class Guard {
 
   /** Puts a configuration's table in the place of the one before; openings stay. @throws OperatorError, and all stays */
   load(config: Config): Promise<void> {
-    return this.#inTurn(() => this.#load(config));
+    return this.#inTurn(async () => {
+      this.#numbers.prepare(config);
+      const isKept = await this.#load(config);
+      await this.#numbers.load(config, isKept);
+    });
+  }
+
+  /** A sequence number has let a connection in, on one of these ports. @returns on which, where that is known */
+  markUsed(number: number, ports: readonly number[]): number | undefined {
+    return this.#numbers.markUsed(number, ports);
   }
 
   #inTurn(change: () => Promise<void>): Promise<void> {
@@ -115,10 +127,12 @@ export class Guard {
     return changed;
   }
 
-  async #load(config: Config): Promise<void> {
+  /** @returns whether the sets of a table before it have stayed */
+  async #load(config: Config): Promise<boolean> {
     this.#loading = true;
+    let isKept: boolean;
     try {
-      await installTable(config);
+      isKept = await installTable(config);
       this.#config = config;
       this.#keeping = true;
       this.#loaded = await listTable();
@@ -126,6 +140,7 @@ export class Guard {
       this.#loading = false;
     }
     keepTable(config);
+    return isKept;
   }
 
   /** Keeps another configuration's table from now on, if any is kept. @throws OperatorError, and all stays as it was */
@@ -139,6 +154,7 @@ export class Guard {
     return this.#inTurn(async () => {
       this.#keeping = false;
       this.#known.clear();
+      this.#numbers.pause();
       await removeTable();
     });
   }
@@ -199,6 +215,7 @@ export class Guard {
     clearTimeout(this.#settling);
     this.#keeping = false;
     this.#openings.close();
+    this.#numbers.stop();
   }
 
   #put(opening: Known): void {
@@ -276,11 +293,12 @@ export class Guard {
   #restore(): Promise<void> {
     this.#restoring ??= (async () => {
       try {
-        await this.#inTurn(() => this.#load(this.#config));
+        await this.#inTurn(async () => void (await this.#load(this.#config)));
         for (const [key, opening] of this.#known) {
           if (opening.singleUse) this.#known.delete(key);
           else this.#put(opening);
         }
+        void this.#numbers.load(this.#config, false);
       } finally {
         this.#restoring = undefined;
       }

@@ -7,6 +7,7 @@
 import type { Server } from 'node:net';
 import { formatAddress, isUnicast, parseAddress } from '../net/address.js';
 import { OperatorError } from '../system/error.js';
+import { tellAdmitted } from './admitted.js';
 import { type CaptureSource, openCapture } from './capture.js';
 import { anyone, type Config, type Door, Permissions, type SequenceSettings } from './config.js';
 import { type ControlRequest, controlPath, serveControl } from './control.js';
@@ -15,7 +16,7 @@ import type { Frame } from './frames.js';
 import { byHand, Guard, requireGuard } from './guard.js';
 import { type Log, messageOf } from './log.js';
 import type { Manners } from './manners.js';
-import { notify, reloadingState, watchdogMs } from './notify.js';
+import { notify, reloadingState, startWatchdog } from './notify.js';
 import { needsTable, requireSamePlace } from './restart.js';
 import { Runner } from './runner.js';
 import { openState, type State } from './state.js';
@@ -24,7 +25,15 @@ import { listenerFailed, Subprocess } from './subprocess.js';
 import { Teller } from './told.js';
 import { Traffic } from './traffic.js';
 import { noSequences, useSequence, withSequence } from './turn.js';
-import { damagedLedger, describeAction, highFloor, placeOf, summary, whoOpens } from './wording.js';
+import {
+  admittedText,
+  damagedLedger,
+  describeAction,
+  highFloor,
+  placeOf,
+  summary,
+  whoOpens,
+} from './wording.js';
 
 export class Monitor {
   readonly #log: Log;
@@ -45,7 +54,7 @@ export class Monitor {
   #reloading: Promise<void> | undefined;
   readonly #traffic: Traffic;
   #control: Server | undefined;
-  #watchdog: NodeJS.Timeout | undefined;
+  #stopWatchdog = () => {};
   #stopping = false;
   readonly #ended: Promise<number>;
   #finish!: (status: number) => void;
@@ -84,7 +93,7 @@ export class Monitor {
       this.#answer(request),
     );
     this.#watchSignals();
-    this.#startWatchdog();
+    this.#stopWatchdog = startWatchdog(answered => this.#listener.askAlive(answered));
     notify('READY=1');
     this.#manners.ready?.();
     this.#log.info({ event: 'ready', place: placeOf(this.#config) }, `ready: ${summary(this.#config)}`);
@@ -131,6 +140,7 @@ export class Monitor {
   #take(frame: Frame): void {
     if (frame.kind === 'open') this.#opening = bothSettle(this.#opening, this.#open(frame));
     else if (frame.kind === 'prepare') this.#guard?.prepare();
+    else if (frame.kind === 'admitted') tellAdmitted(frame, this.#permissions, this.#guard, this.#teller);
     else if (frame.kind === 'refused') this.#teller.refusal(frame);
     else if (frame.kind === 'stage') this.#teller.stage(frame);
     else if (frame.kind === 'gather') this.#capture.setGathered(frame.value);
@@ -312,15 +322,6 @@ export class Monitor {
     process.on('SIGINT', () => void this.stop(SIGINT));
   }
 
-  /** Tells the service manager that both processes answer, as often as it wants to hear it. */
-  #startWatchdog(): void {
-    const everyMs = watchdogMs();
-    if (everyMs === undefined) return;
-    const beat = () => this.#listener.askAlive(() => notify('WATCHDOG=1'));
-    beat();
-    this.#watchdog = setInterval(beat, everyMs / 3);
-  }
-
   /** Ends in order: closes what only we can close. The table stays, and the kernel ends its openings on time. */
   async stop(status: number): Promise<void> {
     if (this.#stopping) return;
@@ -335,7 +336,7 @@ export class Monitor {
   }
 
   #end(status: number): void {
-    clearInterval(this.#watchdog);
+    this.#stopWatchdog();
     this.#control?.close();
     this.#guard?.stop();
     this.#capture.close();

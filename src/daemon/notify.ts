@@ -26,11 +26,24 @@ export function notify(state: string): void {
 }
 
 /** Milliseconds between two signs of life that the manager asks for, or undefined where it does not watch us. */
-export function watchdogMs(): number | undefined {
+function watchdogMs(): number | undefined {
   const microseconds = Number(process.env['WATCHDOG_USEC']);
   const pid = process.env['WATCHDOG_PID'];
   if (!(microseconds > 0) || (pid !== undefined && Number(pid) !== process.pid)) return undefined;
   return microseconds / 1000;
+}
+
+/**
+ * Tells the service manager that we are alive, as often as it wants to hear it.
+ * @param ask finds out, and then calls what it is given @returns what ends it
+ */
+export function startWatchdog(ask: (answered: () => void) => void): () => void {
+  const everyMs = watchdogMs();
+  if (everyMs === undefined) return () => {};
+  const beat = () => ask(() => notify('WATCHDOG=1'));
+  beat();
+  const timer = setInterval(beat, everyMs / 3);
+  return () => clearInterval(timer);
 }
 
 /** The message that begins a reload (systemd 253 wants the moment with it). */

@@ -5,10 +5,14 @@
 import * as v from 'valibot';
 import { longestSequence, parseFlags, parseStep } from '../methods/plain-sequence/format.js';
 import { highestBasePort, spellings } from '../methods/port-sequence/spelling.js';
+import { longestPeriodMs, longestToleranceMs, shortestPeriodMs } from '../methods/sequence-number/format.js';
 import { parseNetwork } from '../net/address.js';
 import { tcp, udp } from '../net/packet.js';
 import { formatDuration, parseDuration } from '../system/duration.js';
 import type { Service } from './config.js';
+
+const second = 1000;
+const hour = 3600 * second;
 
 function leaf<T>(expected: string, read: (input: unknown) => T | undefined) {
   return v.pipe(
@@ -37,6 +41,13 @@ const duration = (lowestMs: number, highestMs: number) =>
   leaf(`a duration from "${formatDuration(lowestMs)}" to "${formatDuration(highestMs)}"`, input => {
     const ms = typeof input === 'string' ? parseDuration(input) : undefined;
     return ms !== undefined && ms >= lowestMs && ms <= highestMs ? ms : undefined;
+  });
+
+const seconds = (lowest: number, highest: number) =>
+  leaf(`whole seconds from "${lowest}s" to "${formatDuration(highest * second)}"`, input => {
+    const ms = typeof input === 'string' ? parseDuration(input) : undefined;
+    const isWhole = ms !== undefined && ms % second === 0;
+    return isWhole && ms >= lowest * second && ms <= highest * second ? ms : undefined;
   });
 
 /** Names stand in the kernel's comments, in frames of fixed length and in logs: short, and nothing to quote. */
@@ -116,9 +127,6 @@ const command = v.pipe(
 const some = <Item extends v.GenericSchema>(item: Item, expected: string) =>
   v.pipe(v.array(item, expected), v.nonEmpty(expected));
 
-const second = 1000;
-const hour = 3600 * second;
-
 /** The tables of the file; each key's line is found by its place here. */
 export const tables = {
   '': v.object({
@@ -137,6 +145,12 @@ export const tables = {
     site_key_file: v.optional(path),
     skew: v.optional(duration(second, hour), '60s'),
   }),
+  sequence_number: v.object({
+    period: v.optional(seconds(shortestPeriodMs / second, longestPeriodMs / second), '30s'),
+    tolerance: v.optional(seconds(0, longestToleranceMs / second), '30s'),
+    port: v.optional(integer(1, 65535)),
+    guesses_per_second: v.optional(integer(1, 100_000), 10),
+  }),
   guard: v.object({
     always_allow: v.optional(v.array(network, 'a list of networks'), []),
   }),
@@ -149,6 +163,7 @@ export const tables = {
     tcp_flags: v.optional(tcpFlags, ['syn', '!ack', '!fin', '!rst']),
     allow_duplicates: v.optional(flag, false),
     scan_guard: v.optional(flag, true),
+    sequence_number: v.optional(flag, false),
     services: v.optional(some(service, 'a list of services such as ["tcp/22"]')),
     run: v.optional(command),
     close_run: v.optional(command),
@@ -162,6 +177,7 @@ export const tables = {
     id: v.optional(integer(0, 65535)),
     key_file: v.optional(path),
     classic_passphrase_file: v.optional(path),
+    psk_file: v.optional(path),
     doors: some(name, 'a list of names of doors'),
     address: v.optional(
       leaf('"required" or "optional"', input =>

@@ -3,17 +3,17 @@
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { closestMatch } from 'leven';
 import { highestBasePort, windowLength } from '../methods/port-sequence/spelling.js';
 import { tcp } from '../net/packet.js';
 import { errorCode, OperatorError, OperatorErrors } from '../system/error.js';
-import { readKeyFile, readPassphraseFile } from '../system/secret.js';
-import type { Capture, ClientSettings, Config, Door, PortSequenceSettings } from './config.js';
-import { DoorReader } from './doors.js';
+import { readKeyFile } from '../system/secret.js';
+import type { Capture, Config, Door, PortSequenceSettings, SequenceNumberSettings } from './config.js';
+import { ClientReader, type Clients, type Doors } from './identities.js';
 import { formatService, type Table, tables } from './schema.js';
+import { numberCapacity, numberedPorts, numberSources, stepsAtOnce } from './series.js';
 import { isTable, quote } from './tables.js';
 import { type Path, readToml } from './toml.js';
-import { sequenceWarnings } from './weakness.js';
+import { numberWarnings, sequenceWarnings } from './weakness.js';
 
 export const defaultConfigFile = '/etc/portknock/portknockd.toml';
 
@@ -40,19 +40,18 @@ function readText(file: string): string {
 }
 
 /** What the tables mean, one by one and together. */
-class Reader extends DoorReader {
+class Reader extends ClientReader {
   config(): Config {
     const { value } = this.document;
-    const names = Object.keys(tables).filter(name => name !== '');
-    this.checkKeys(value, [], [...names, ...Object.keys(tables[''].entries)]);
-    const top = this.table('', value, []);
+    const top = this.#top(value);
     const captureTable = this.section('capture');
     const capture = captureTable && this.#capture(captureTable);
     const guard = this.section('guard');
     const sequence = value['port_sequence'] === undefined ? undefined : this.section('port_sequence');
     const doors = this.readDoors();
-    const clients = this.#clients(doors);
+    const clients = this.readClients(doors);
     const portSequence = sequence && this.#portSequence(sequence, clients);
+    const sequenceNumber = this.#sequenceNumber(captureTable, doors, clients);
     this.#checkTogether(sequence, doors, clients);
     if (
       top === undefined ||
@@ -63,21 +62,30 @@ class Reader extends DoorReader {
     ) {
       throw new OperatorErrors(this.mistakes.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)));
     }
+    const parts = {
+      sequenceNumber,
+      doors: doors.map(({ door }) => door),
+      clients: clients.map(({ client }) => client),
+    };
     return {
+      ...parts,
       file: this.file,
       stateDirectory: this.path(top.state_directory),
       user: top.user,
       capture,
       group: captureTable.group,
       portSequence,
-      sequenceNumber: undefined,
       alwaysAllow: guard.always_allow,
-      doors: doors.map(({ door }) => door),
-      clients: clients.map(({ client }) => client),
       tellsStages: false,
       tellsPackets: false,
-      warnings: [...this.warnings, ...sequenceWarnings(doors.map(({ door }) => door))],
+      warnings: [...this.warnings, ...sequenceWarnings(parts.doors), ...numberWarnings(parts)],
     };
+  }
+
+  #top(value: object): Table<''> | undefined {
+    const names = Object.keys(tables).filter(name => name !== '');
+    this.checkKeys(value, [], [...names, ...Object.keys(tables[''].entries)]);
+    return this.table('', value, []);
   }
 
   #capture({ from, group, interface: name }: Table<'capture'>): Capture | undefined {
@@ -95,10 +103,7 @@ class Reader extends DoorReader {
     return from === 'stdin' ? { from } : { from: 'path', path: this.path(from) };
   }
 
-  #portSequence(
-    table: Table<'port_sequence'>,
-    clients: readonly { readonly client: ClientSettings }[],
-  ): PortSequenceSettings | undefined {
+  #portSequence(table: Table<'port_sequence'>, clients: Clients): PortSequenceSettings | undefined {
     const { spelling, base_port: basePort, site_key_file: file, skew: skewMs } = table;
     this.#requireWindowFits(table, clients);
     if (file === undefined) {
@@ -116,10 +121,7 @@ class Reader extends DoorReader {
     return siteKey && { spelling, basePort, skewMs, siteKey };
   }
 
-  #requireWindowFits(
-    { spelling, base_port: basePort }: Table<'port_sequence'>,
-    clients: readonly { readonly client: ClientSettings }[],
-  ): void {
+  #requireWindowFits({ spelling, base_port: basePort }: Table<'port_sequence'>, clients: Clients): void {
     const most = highestBasePort[spelling];
     if (basePort > most) {
       const message = `port_sequence.base_port: expected an integer from 1 to ${most}, got ${basePort}`;
@@ -133,58 +135,78 @@ class Reader extends DoorReader {
     );
   }
 
-  #clients(doors: readonly { readonly door: Door }[]): { client: ClientSettings; path: Path }[] {
-    return this.sections('client').flatMap(({ table, path }) => {
-      this.#checkDoorsOf(table, path, doors);
-      const client = this.#client(table, path);
-      return client === undefined ? [] : [{ client, path }];
-    });
-  }
-
-  #client(table: Table<'client'>, path: Path): ClientSettings | undefined {
-    const { name, doors, revoked, id, key_file: keyFile, classic_passphrase_file: passphraseFile } = table;
-    const at = (key: string) => this.place([...path, key]);
-    if (passphraseFile !== undefined) {
-      if (id !== undefined || keyFile !== undefined) {
-        this.mistake(
-          path,
-          `client "${name}": expected either "id" and "key_file" or "classic_passphrase_file", got both`,
-        );
-        return undefined;
-      }
-      this.warnings.push(
-        `client "${name}" knocks with classic blocks: whoever records one knock can repeat it at any time`,
-      );
-      const read = () => readPassphraseFile(this.path(passphraseFile), at('classic_passphrase_file'));
-      const passphrase = this.attempt(read);
-      return passphrase === undefined ? undefined : { kind: 'classic', name, doors, revoked, passphrase };
-    }
-    if (id === undefined || keyFile === undefined) {
-      const missing = id === undefined ? 'id' : 'key_file';
-      this.mistake(
-        path,
-        `client "${name}": "${missing}" is missing`,
-        'make a client with: portknockd client add',
-      );
+  /** Undefined where no door takes numbers. */
+  #sequenceNumber(
+    capture: Table<'capture'> | undefined,
+    doors: Doors,
+    clients: Clients,
+  ): SequenceNumberSettings | undefined {
+    const table = this.section('sequence_number');
+    if (table === undefined) return undefined;
+    const ports = numberedPorts(doors.map(({ door }) => door));
+    if (ports.length === 0) {
+      if (this.document.value['sequence_number'] === undefined || doors.length === 0) return undefined;
+      this.warnings.push('[sequence_number] means nothing: no door has sequence_number = true');
       return undefined;
     }
-    const key = this.attempt(() => readKeyFile(this.path(keyFile), at('key_file')));
-    return (
-      key && { kind: 'sealed', name, doors, revoked, id, key, addressRequired: table.address === 'required' }
-    );
+    const { period: periodMs, tolerance: toleranceMs, port, guesses_per_second: guessesPerSecond } = table;
+    if (port !== undefined && ports.length > 1) {
+      const list = ports.map(port => `tcp/${port}`).join(', ');
+      const message = `sequence_number.port: expected one service with sequence numbers, got ${list}: a number seen at one would be good at the others`;
+      this.mistake(['sequence_number', 'port'], message, 'clients can say which port with --mac-port');
+    }
+    if (capture !== undefined && capture.from !== 'nflog') this.#refuseDeaf(doors);
+    const settings = { periodMs, toleranceMs, port, guessesPerSecond };
+    this.#requireRoom(settings, doors, clients);
+    return settings;
+  }
+
+  #refuseDeaf(doors: Doors): void {
+    for (const { door, path } of doors) {
+      if (door.kind !== 'services' || !door.sequenceNumber) continue;
+      const message = `door "${door.name}": sequence numbers need [capture] from = "nflog", for who came in is heard there`;
+      this.mistake([...path, 'sequence_number'], message);
+    }
+  }
+
+  #requireRoom(sequenceNumber: SequenceNumberSettings, doors: Doors, clients: Clients): void {
+    const sources = numberSources({
+      sequenceNumber,
+      doors: doors.map(({ door }) => door),
+      clients: clients.map(({ client }) => client),
+    }).length;
+    // Those of the period that comes next are there before it begins.
+    const steps = stepsAtOnce(sequenceNumber) + 1;
+    if (sources * steps <= numberCapacity) return;
+    const message = `[sequence_number]: ${steps} periods at once for ${sources} pairs of client and service make ${sources * steps} numbers, and there is room for ${numberCapacity}`;
+    const hint = 'choose a longer period or a smaller tolerance, or give clients fewer doors';
+    this.mistake(['sequence_number'], message, hint);
+  }
+
+  #requireOwnPsks(clients: Clients): void {
+    const first = new Map<string, string>();
+    for (const { client, path } of clients) {
+      if (client.kind !== 'psk') continue;
+      const psk = Buffer.from(client.psk).toString('latin1');
+      const owner = first.get(psk);
+      if (owner === undefined) {
+        first.set(psk, client.name);
+        continue;
+      }
+      const message = `client "${client.name}": its psk is that of client "${owner}"`;
+      this.mistake([...path, 'psk_file'], message, 'make another with: openssl rand -hex 32');
+    }
   }
 
   /** What no table can be wrong in alone. */
-  #checkTogether(
-    window: Table<'port_sequence'> | undefined,
-    doors: readonly { readonly door: Door; readonly path: Path }[],
-    clients: readonly unknown[],
-  ): void {
+  #checkTogether(window: Table<'port_sequence'> | undefined, doors: Doors, clients: Clients): void {
     this.#requireUnique('door', 'name');
     this.#requireUnique('door', 'command');
     this.#requireUnique('client', 'name');
     this.#requireUnique('client', 'id');
-    if (clients.length > 0 && this.document.value['port_sequence'] === undefined) {
+    this.#requireOwnPsks(clients);
+    const needsWindow = clients.some(({ client }) => client.kind !== 'psk');
+    if (needsWindow && this.document.value['port_sequence'] === undefined) {
       this.mistake(['client'], 'clients need a section [port_sequence] with "base_port" and "site_key_file"');
     }
     for (const { door, path } of doors) this.#checkWindow(window, door, path);
@@ -213,28 +235,5 @@ class Reader extends DoorReader {
     if (inside === undefined) return;
     const message = `door "${door.name}": ${formatService(inside)} lies in the window of ports ${basePort} to ${last}`;
     this.mistake([...path, 'services'], message, 'choose another base_port');
-  }
-
-  #checkDoorsOf(client: Table<'client'>, path: Path, doors: readonly { readonly door: Door }[]): void {
-    const isSealed = client.classic_passphrase_file === undefined;
-    const given = this.document.value['door'];
-    const names = Array.isArray(given)
-      ? given.map((door: unknown) => (isTable(door) ? door['name'] : undefined))
-      : [];
-    client.doors.forEach((doorName, index) => {
-      const place = [...path, 'doors', index];
-      const door = doors.find(entry => entry.door.name === doorName)?.door;
-      if (!names.includes(doorName)) {
-        const known = names.filter(known => typeof known === 'string');
-        const near = closestMatch(doorName, known, { maxDistance: 3 });
-        const hint = near === undefined ? `doors are: ${known.join(', ')}` : `did you mean "${near}"?`;
-        this.mistake(place, `client "${client.name}": there is no door "${doorName}"`, hint);
-      } else if (door !== undefined && door.command === undefined) {
-        this.mistake(place, `client "${client.name}": door "${doorName}" has no "command" to ask for`);
-      } else if (isSealed && door?.command !== undefined && door.command > 255) {
-        const message = `client "${client.name}": door "${doorName}" has command ${door.command}, and a sealed block has room for 0 to 255`;
-        this.mistake(place, message, 'give the door a command up to 255');
-      }
-    });
   }
 }

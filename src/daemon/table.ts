@@ -6,6 +6,7 @@
 import type { PortRange } from '../net/filter.js';
 import type { Config } from './config.js';
 import { formatService } from './schema.js';
+import { numberCapacity, numberedPorts } from './series.js';
 import { windowOf, wishOf } from './wish.js';
 
 export const tableName = 'portknock';
@@ -15,6 +16,9 @@ export const openingSets = {
   many: { ipv4: 'open4', ipv6: 'open6' },
   single: { ipv4: 'once4', ipv6: 'once6' },
 } as const;
+
+/** The set of the sequence numbers that let a connection in, each on one port. */
+export const numberSet = 'numbers';
 
 /** The sets of connections that were there before the table (daemon/sessions.ts). */
 export const liveSets = { ipv4: 'live4', ipv6: 'live6' } as const;
@@ -26,8 +30,8 @@ export const liveSets = { ipv4: 'live4', ipv6: 'live6' } as const;
  */
 const noisyRate = 32_768;
 const noisyBurst = 32_768;
-/** Elements in the set of noisy sources; when it is full, newcomers pass unlimited. */
-const noisySize = 65535;
+/** Elements in a set of sources that are limited; when it is full, newcomers pass unlimited. */
+const sourcesSize = 65535;
 
 /** Bytes of a logged packet: IPv6, a chain of extension headers, TCP. */
 const snapLength = 256;
@@ -43,12 +47,12 @@ table inet ${tableName} {
 ${sets()}
 ${windowChains(config, window)}
 ${guardChain(config, window)}
-  chain door {
+${numberText(config)}  chain door {
 ${acceptRule('ip', 'open4')}
 ${acceptRule('ip6', 'open6')}
 ${acceptOnceRule('ip', 'once4')}
 ${acceptOnceRule('ip6', 'once6')}
-    counter drop
+${numberRule(config)}    counter drop
   }
 }
 `;
@@ -62,8 +66,8 @@ function sets(): string {
     openingSet('once6', 'ipv6_addr', 'dynamic,timeout'),
     liveSet(liveSets.ipv4, 'ipv4_addr'),
     liveSet(liveSets.ipv6, 'ipv6_addr'),
-    noisySet('noisy4', 'ipv4_addr'),
-    noisySet('noisy6', 'ipv6_addr'),
+    sourceSet('noisy4', 'ipv4_addr', '1m'),
+    sourceSet('noisy6', 'ipv6_addr', '1m'),
   ].join('\n');
 }
 
@@ -101,6 +105,52 @@ function guardChain(config: Config, window: string | undefined): string {
 ${allowRules(config)}${closedWindowRule(window)}${doorRule(config)}  }`;
 }
 
+/** How long a source that has guessed too often is not let in. */
+const guessingTimeout = '10s';
+/** Refusals a second that the daemon hears of. */
+const toldRefusals = 'limit rate 20/second burst 40 packets';
+
+/**
+ * Each number lets one connection in: the rule that does so takes it away. Two processors may see the same number before
+ * either has; the limit, which every element has for itself, is locked, and lets the first pass.
+ */
+function numberText(config: Config): string {
+  if (config.sequenceNumber === undefined) return '';
+  const rate = config.sequenceNumber.guessesPerSecond;
+  const over = `limit rate over ${rate}/second burst ${10 * rate} packets`;
+  const told = (what: string) => `log prefix "number ${what}" group ${config.group} snaplen ${snapLength}`;
+  // Whoever has one IPv6 address has all of its network.
+  const six = 'ip6 saddr & ffff:ffff:ffff:ffff::';
+  return `  set ${numberSet} {
+    typeof tcp dport . tcp sequence
+    size ${numberCapacity}
+    flags dynamic,timeout
+    limit rate 1/week burst 1 packets
+  }
+${sourceSet('guesses4', 'ipv4_addr', '1m')}
+${sourceSet('guesses6', 'ipv6_addr', '1m')}
+${sourceSet('guessing4', 'ipv4_addr', guessingTimeout)}
+${sourceSet('guessing6', 'ipv6_addr', guessingTimeout)}
+  chain admit {
+    delete @${numberSet} { tcp dport . tcp sequence } ${told('admitted')} accept
+  }
+  chain number {
+    ip saddr @guessing4 counter drop
+    ${six} @guessing6 counter drop
+    tcp dport . tcp sequence @${numberSet} goto admit
+    add @guesses4 { ip saddr ${over} } add @guessing4 { ip saddr } counter drop
+    add @guesses6 { ${six} ${over} } add @guessing6 { ${six} } counter drop
+    ${toldRefusals} ${told('refused')}
+  }
+`;
+}
+
+function numberRule(config: Config): string {
+  if (config.sequenceNumber === undefined) return '';
+  const ports = numberedPorts(config.doors).join(', ');
+  return `    tcp flags & (fin|syn|rst|ack) == syn tcp dport { ${ports} } jump number\n`;
+}
+
 /** Takes the table away, whether it is there or not. */
 export const noTableText = `table inet ${tableName}\ndelete table inet ${tableName}\n`;
 
@@ -135,12 +185,12 @@ function liveSet(name: string, address: string): string {
   }`;
 }
 
-function noisySet(name: string, address: string): string {
+function sourceSet(name: string, address: string, timeout: string): string {
   return `  set ${name} {
     type ${address}
-    size ${noisySize}
+    size ${sourcesSize}
     flags dynamic,timeout
-    timeout 1m
+    timeout ${timeout}
   }`;
 }
 

@@ -1,6 +1,8 @@
-/** What is unwise about plain sequences, a sentence each: for `check`, and for the log when the daemon starts. */
+/** What is unwise about plain sequences and sequence numbers, a sentence each: for `check`, and for the log when the daemon starts. */
 import { formatStep, type Step } from '../methods/plain-sequence/format.js';
-import type { Door } from './config.js';
+import { roughly } from '../system/duration.js';
+import type { Config, Door } from './config.js';
+import { guessingOdds } from './series.js';
 
 /** Fewer ports than these are guessed by chance too often. */
 const fewest = 3;
@@ -56,4 +58,29 @@ function shared({ name, steps }: Sequence, all: readonly Sequence[]): string[] {
         `door "${name}": its sequence begins that of "${other.name}", so whoever knocks there opens this too`,
       ];
     });
+}
+
+/** One source that guesses all the time should need longer on average. */
+const shortestGuessingMs = 30 * 86_400_000;
+/** Who has recorded a connection tries passphrases as fast as his machines can. */
+const fewestCharacters = 16;
+
+export function numberWarnings(config: Pick<Config, 'doors' | 'clients' | 'sequenceNumber'>): string[] {
+  const short = config.clients.flatMap(client => {
+    const isShort =
+      client.kind === 'psk' && [...Buffer.from(client.psk).toString()].length < fewestCharacters;
+    return isShort && !client.revoked
+      ? [
+          `client "${client.name}": its psk has fewer than ${fewestCharacters} characters: whoever records a connection can try passphrases at full speed`,
+        ]
+      : [];
+  });
+  const odds = guessingOdds(config).filter(({ meanMs }) => meanMs < shortestGuessingMs);
+  return [
+    ...short,
+    ...odds.map(
+      ({ port, numbers, meanMs }) =>
+        `tcp/${port}: ${numbers} sequence numbers are good at once, so a source that guesses all the time is let in after ${roughly(meanMs)} on average; lower guesses_per_second, or choose a smaller tolerance or a longer period`,
+    ),
+  ];
 }

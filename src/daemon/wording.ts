@@ -7,10 +7,14 @@ import { byHand } from './guard.js';
 import { formatService } from './schema.js';
 
 /** One line of what a configuration comes to. */
-export function summary({ doors, clients, portSequence, capture }: Config): string {
+export function summary({ doors, clients, portSequence, sequenceNumber, capture }: Config): string {
   const where = capture.from === 'interface' ? `interface ${capture.interface}` : placeOf({ capture });
   const window = portSequence === undefined ? '' : `, window from port ${portSequence.basePort}`;
-  return `${count(doors.length, 'door')}, ${count(clients.length, 'client')}, knocks from ${where}${window}`;
+  const numbers =
+    sequenceNumber === undefined
+      ? ''
+      : `, sequence numbers every ${formatDuration(sequenceNumber.periodMs)}, clocks within ${formatDuration(sequenceNumber.toleranceMs)}`;
+  return `${count(doors.length, 'door')}, ${count(clients.length, 'client')}, knocks from ${where}${window}${numbers}`;
 }
 
 /** Where knocks are heard. */

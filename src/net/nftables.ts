@@ -5,7 +5,23 @@
  */
 import type { Socket } from 'node:net';
 import { isIPv4Mapped } from './address.js';
-import { libc, SystemError } from './libc.js';
+import {
+  Batches,
+  batchOf,
+  batchStart,
+  dataValue,
+  deleteElement,
+  elementKey,
+  elementTimeout,
+  familyInet,
+  listElement,
+  listElements,
+  listSet,
+  listTable,
+  newElement,
+  subsystem,
+} from './batch.js';
+import { SystemError } from './libc.js';
 import { openNetfilter } from './netfilter.js';
 import {
   attribute,
@@ -17,29 +33,12 @@ import {
   netfilterMessage,
   netlinkAck,
   netlinkCreate,
-  netlinkError,
   netlinkRequest,
   text,
 } from './netlink.js';
 import { readDescriptor } from './readable.js';
 
-const doNotWait = 0x40;
-
-const subsystem = 10;
-const batchBegin = 0x10;
-const batchEnd = 0x11;
-const newElement = 12;
-const deleteElement = 14;
-const familyInet = 1;
-
-const listTable = 1;
-const listSet = 2;
-const listElements = 3;
-const listElement = 1;
-const elementKey = 1;
-const elementTimeout = 4;
 const elementUserData = 6;
-const dataValue = 1;
 const attributeHeaderLength = 4;
 const commentType = 0;
 
@@ -54,16 +53,14 @@ export interface Endpoint {
 
 /** A socket to nf_tables for changes of set elements. Needs CAP_NET_ADMIN. */
 export class SetElements {
-  readonly #fd: number;
+  readonly #batches: Batches;
   readonly #table: string;
   readonly #templates = new Map<string, AddTemplate>();
-  readonly #answer = Buffer.alloc(16384);
-  #sequence = 0;
 
   /** @param table a table of family inet @throws SystemError */
   constructor(table: string) {
     this.#table = table;
-    this.#fd = openNetfilter('capAcknowledgements', 1);
+    this.#batches = new Batches(table);
   }
 
   /**
@@ -77,10 +74,8 @@ export class SetElements {
       template = new AddTemplate(this.#table, set, isIPv4Mapped(endpoint.source));
       this.#templates.set(set, template);
     }
-    const sequence = ++this.#sequence;
-    const batch = template.fill(endpoint, timeoutMs, comment, sequence);
-    libc().sendto(this.#fd, batch, batch.length, 0, null, 0);
-    this.#requireAcks(sequence, 1);
+    const sequence = this.#batches.nextSequence();
+    this.#batches.send(template.fill(endpoint, timeoutMs, comment, sequence), sequence, 1);
   }
 
   /**
@@ -95,14 +90,14 @@ export class SetElements {
       // a whole, so there is no moment without it.
       return [this.#add(set, added), this.#delete(set, endpoint), this.#add(set, added)];
     });
-    this.#apply(changes);
+    this.#batches.apply(changes);
   }
 
   /** Takes elements out of a set, those that are there. @throws SystemError */
   remove(set: string, endpoints: readonly Endpoint[]): void {
     for (const endpoint of endpoints) {
       try {
-        this.#apply([this.#delete(set, endpoint)]);
+        this.#batches.apply([this.#delete(set, endpoint)]);
       } catch (error) {
         if (!(error instanceof SystemError && error.code === 'ENOENT')) throw error;
       }
@@ -110,57 +105,15 @@ export class SetElements {
   }
 
   close(): void {
-    libc().close(this.#fd);
+    this.#batches.close();
   }
 
   #add(set: string, added: Uint8Array): Buffer {
-    return this.#change(newElement, netlinkCreate, set, added);
+    return this.#batches.change(newElement, netlinkCreate, set, added);
   }
 
   #delete(set: string, endpoint: Endpoint): Buffer {
-    return this.#change(deleteElement, 0, set, element(endpoint));
-  }
-
-  #change(type: number, flags: number, set: string, changed: Uint8Array): Buffer {
-    return netfilterMessage(
-      subsystem,
-      type,
-      netlinkRequest | netlinkAck | flags,
-      ++this.#sequence,
-      familyInet,
-      0,
-      text(listTable, this.#table),
-      text(listSet, set),
-      nest(listElements, changed),
-    );
-  }
-
-  #apply(changes: readonly Buffer[]): void {
-    const first = this.#sequence - changes.length + 1;
-    const batch = Buffer.concat([
-      netfilterMessage(0, batchBegin, netlinkRequest, 0, 0, subsystem),
-      ...changes,
-      netfilterMessage(0, batchEnd, netlinkRequest, 0, 0, subsystem),
-    ]);
-    libc().sendto(this.#fd, batch, batch.length, 0, null, 0);
-    this.#requireAcks(first, changes.length);
-  }
-
-  /** nf_tables answers before sendto returns: what is not there by then does not come. */
-  #requireAcks(first: number, expected: number): void {
-    const answer = this.#answer;
-    let failed = 0;
-    let acknowledged = 0;
-    while (failed === 0 && acknowledged < expected) {
-      const length = libc().recv(this.#fd, answer, answer.length, doNotWait);
-      eachMessage(answer.subarray(0, length), (type, start, _end, sequence) => {
-        if (type !== netlinkError || (sequence !== 0 && sequence < first)) return;
-        const errno = -answer.readInt32LE(start + 16);
-        if (errno !== 0) failed ||= errno;
-        else acknowledged++;
-      });
-    }
-    if (failed !== 0) throw new SystemError('nf_tables', failed);
+    return this.#batches.change(deleteElement, 0, set, element(endpoint));
   }
 }
 
@@ -202,7 +155,6 @@ class AddTemplate {
     if (isFour) source.fill(0xff, 10, 12);
     const empty = element({ source, protocol: 0, port: 0 }, 0, '');
     const flags = netlinkRequest | netlinkAck | netlinkCreate;
-    const begin = netfilterMessage(0, batchBegin, netlinkRequest, 0, 0, subsystem);
     const add = netfilterMessage(
       subsystem,
       newElement,
@@ -213,12 +165,15 @@ class AddTemplate {
       ...names,
       nest(listElements, empty),
     );
-    const end = netfilterMessage(0, batchEnd, netlinkRequest, 0, 0, subsystem);
-    this.#batch = Buffer.concat([begin, add, end]);
-    this.#sequenceAt = begin.length + 8;
+    this.#batch = batchOf([add]);
+    this.#sequenceAt = batchStart.length + 8;
     // Four attributes lie around the key: elements, element, key, value.
     this.#keyAt =
-      begin.length + netfilterHeaderLength + names[0]!.length + names[1]!.length + 4 * attributeHeaderLength;
+      batchStart.length +
+      netfilterHeaderLength +
+      names[0]!.length +
+      names[1]!.length +
+      4 * attributeHeaderLength;
     this.#timeoutAt = this.#keyAt + this.#addressLength + 8 + attributeHeaderLength;
     this.#commentAt = this.#timeoutAt + 8 + attributeHeaderLength + 2;
   }

@@ -67,8 +67,9 @@ test('init, client add: a configuration, and a profile that says the same', t =>
 
 test('a client behind NAT binds no private address', t => {
   const file = fresh(t);
-  const { identity } = addClient(readConfig(file), request('laptop', { address: 'optional' }));
-  assert.ok(!isClassic(identity) && identity.address === 'auto');
+  const profile = addClient(readConfig(file), request('laptop', { address: 'optional' }));
+  assert(profile.method === 'port-sequence');
+  assert.ok(!isClassic(profile.identity) && profile.identity.address === 'auto');
   assert.equal((readConfig(file).clients[0] as SealedClientSettings).addressRequired, false);
 });
 
@@ -110,6 +111,59 @@ test('every client has an id and a key of its own, and an id is never given twic
     ],
   );
   assert.equal(new Set(clients.map(({ key }) => Buffer.from(key).toString('hex'))).size, 4);
+});
+
+const numbered = `[sequence_number]
+period = "20s"
+tolerance = "0s"
+port = 2222
+[[door]]
+name = "git"
+services = ["tcp/9418"]
+sequence_number = true
+`;
+
+test('for doors with sequence numbers alone a client gets a psk, and its profile says the same', t => {
+  const file = writeFile(temporaryFolder(t), 'portknockd.toml', numbered, 0o640);
+  const read = parseProfile(formatProfile(addClient(readConfig(file), request('desk', { doors: ['git'] }))));
+  const [client] = readConfig(file).clients;
+  assert(read.method === 'sequence-number' && client?.kind === 'psk');
+  assert.match(read.psk, /^[0-9a-f]{64}$/);
+  assert.equal(Buffer.from(client.psk).toString(), read.psk);
+  assert.deepEqual([client.name, client.doors], ['desk', ['git']]);
+  assert.equal(statSync(join(file, '../desk.psk')).mode & 0o777, 0o600);
+  const { periodSeconds, toleranceSeconds, macPort, host, doors } = read;
+  assert.deepEqual(
+    { periodSeconds, toleranceSeconds, macPort, host },
+    { periodSeconds: 20, toleranceSeconds: 0, macPort: 2222, host: 'knock.example.org' },
+  );
+  assert.deepEqual(
+    [...doors].map(([name, { services }]) => [name, services]),
+    [['git', ['tcp/9418']]],
+  );
+  assert.match(listClients(readConfig(file)), /^desk +- +git +sequence numbers$/m);
+});
+
+test('where one door needs a key, a client gets a key, or nothing', t => {
+  const file = writeFile(folderWithKeys(t), 'portknockd.toml', numbered + smallText, 0o640);
+  assert.equal(addClient(readConfig(file), request('a')).method, 'port-sequence');
+  const before = textOf(file);
+  assert.throws(
+    () => addClient(readConfig(file), request('b', { doors: ['ssh', 'git'] })),
+    /door "git" has no "command" to ask for/,
+  );
+  assert.equal(textOf(file), before);
+  assert.ok(!existsSync(join(file, '../b.key')));
+  const alone = writeFile(
+    temporaryFolder(t),
+    'portknockd.toml',
+    numbered.replace('true', 'true\ncommand = 1'),
+    0o640,
+  );
+  assert.equal(
+    caught(() => addClient(readConfig(alone), request('c', { doors: ['git'] }))).code,
+    'no-site-key',
+  );
 });
 
 const odd = `# mine; keep

@@ -63,6 +63,7 @@ test('the example of the issue comes to what it says', t => {
     capture: { from: 'nflog', group: 5 },
     group: 5,
     portSequence: { spelling: 'ordered', basePort: 40000, skewMs: 60_000, siteKey: Buffer.alloc(32, 0x51) },
+    sequenceNumber: undefined,
     alwaysAllow: [{ family: 4, text: '192.0.2.0/24' }],
     doors: [
       {
@@ -73,6 +74,7 @@ test('the example of the issue comes to what it says', t => {
         sequence: undefined,
         services: [{ protocol: 6, port: 22 }],
         singleUse: false,
+        sequenceNumber: false,
       },
       {
         kind: 'command',
@@ -120,6 +122,7 @@ test('an empty file is a configuration', t => {
     capture: { from: 'nflog', group: 5 },
     group: 5,
     portSequence: undefined,
+    sequenceNumber: undefined,
     alwaysAllow: [],
     doors: [],
     clients: [],

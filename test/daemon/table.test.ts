@@ -8,6 +8,7 @@ import {
   openingSets,
   tableText,
 } from '../../src/daemon/table.js';
+import { folderWithKeys, writeFile } from './folder.js';
 import { read, smallText } from './reading.js';
 
 /** The rules of a chain, less those that are always there. */
@@ -121,6 +122,41 @@ test('plain sequences are logged, and their packets go on', t => {
   const logging = rules(tableText(read(t, sequences)), 'sequence');
   assert.match(logging.at(-1)!, /^counter log group 5 snaplen \d+$/);
   for (const rule of logging.slice(0, -1)) assert.match(rule, /^add @noisy[46] .* counter return$/);
+});
+
+test('sequence numbers: looked up on the ports of their doors, taken away, and guesses limited', t => {
+  const folder = folderWithKeys(t);
+  writeFile(folder, 'desk.psk', 'a secret of enough length\n');
+  const text = `[capture]
+group = 7
+[sequence_number]
+guesses_per_second = 3
+[[door]]
+name = "git"
+services = ["tcp/9418", "tcp/22"]
+sequence_number = true
+[[client]]
+name = "desk"
+psk_file = "desk.psk"
+doors = ["git"]
+${doors}`;
+  const table = tableText(read(t, text, folder));
+  assert.equal(rules(table, 'door').at(-2), `${syns} tcp dport { 22, 9418 } jump number`);
+  assert.equal(rules(table, 'door').at(-1), 'counter drop');
+  assert.deepEqual(rules(table, 'number'), [
+    'ip saddr @guessing4 counter drop',
+    'ip6 saddr & ffff:ffff:ffff:ffff:: @guessing6 counter drop',
+    'tcp dport . tcp sequence @numbers goto admit',
+    'add @guesses4 { ip saddr limit rate over 3/second burst 30 packets } add @guessing4 { ip saddr } counter drop',
+    'add @guesses6 { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over 3/second burst 30 packets } add @guessing6 { ip6 saddr & ffff:ffff:ffff:ffff:: } counter drop',
+    'limit rate 20/second burst 40 packets log prefix "number refused" group 7 snaplen 256',
+  ]);
+  assert.deepEqual(rules(table, 'admit'), [
+    'delete @numbers { tcp dport . tcp sequence } log prefix "number admitted" group 7 snaplen 256 accept',
+  ]);
+  assert.match(table, /set numbers \{[^}]*size 131072\n[^}]*limit rate 1\/week burst 1 packets\n/);
+  const without = tableText(read(t, doors, folder));
+  assert.doesNotMatch(without, /number|guess/);
 });
 
 test('what is accepted stands before what is closed, and loopback is left alone', t => {

@@ -33,7 +33,7 @@ for (const [name, expected] of [
   [
     'portknockd.toml',
     [
-      'guarded         tcp/22, tcp/443, tcp/8080, tcp/8443, tcp/993, udp/51820',
+      'guarded         tcp/22, tcp/443, tcp/8080, tcp/8443, tcp/9418, tcp/993, udp/51820',
       'window          tcp/40000 to 44095, a knock is any 19 of 32 SYNs (spelling = "spread")',
       'always allowed  192.0.2.0/24, 2001:db8:1::/48',
       'door            console (command 2) opens tcp/8443 for 10s, for one connection',
@@ -41,7 +41,10 @@ for (const [name, expected] of [
       'door            web (sequence 7000/tcp 8000/udp 6000/tcp within 25s) opens tcp/8080 for 30s',
       'door            mail (next one-time sequence 2111/tcp 2112/udp 2113/tcp within 25s) opens tcp/993 for 30s',
       'client          lost-laptop (id 6) may use ssh; removed',
+      'numbers         tcp/9418 3 good at once: one guess in 1431655765 is right; at 10 a second one source needs 1657d on average, 1000 sources 40h',
+      'door            git (sequence number) lets one connection in to tcp/9418',
       'client          old-laptop (classic) may use report',
+      'client          desk (sequence numbers) may use git',
     ],
   ],
   [
@@ -66,7 +69,11 @@ for (const [name, expected] of [
 test('what portknockd.toml says of an interface is sound too', t => {
   const file = prepare(t, 'portknockd.toml');
   const text = readExample('portknockd.toml');
-  const other = text.replace(/^from = .*\n/m, '').replace(/^# (from|interface) = /gm, '$1 = ');
+  const other = text
+    .replace(/^from = .*\n/m, '')
+    .replace(/^# (from|interface) = /gm, '$1 = ')
+    .replace('sequence_number = true ', 'command = 9 ')
+    .replace(/\n# Its connections have sequence numbers[\s\S]*/, '\n');
   assert.match(other, /^from = "interface".*\ninterface = "eth0"/m);
   writeFileSync(file, other);
   const { status, stderr } = spawnSync(process.execPath, [portknockd, 'check', '--config', file], {

@@ -1,0 +1,26 @@
+/** Connections that the kernel has let in by their sequence numbers: checked again, told, and their numbers not put back. */
+import type { Permissions } from './config.js';
+import type { Frame } from './frames.js';
+import type { Guard } from './guard.js';
+import { numberedPorts } from './series.js';
+import type { Teller } from './told.js';
+import { whoOpens } from './wording.js';
+
+/** @param frame `admitted`: which number let whom in, as the listener makes it out */
+export function tellAdmitted(
+  { source: address, door: doorName, client, value: at, detail: number }: Frame,
+  permissions: Permissions,
+  guard: Guard | undefined,
+  teller: Teller,
+): void {
+  const door = permissions.findNumbered(client, doorName);
+  const told = { at, address, door: doorName, client };
+  if (typeof door === 'string') {
+    return teller.knock({ ...told, outcome: door }, 'warn', `refused: ${door}: ${client} for ${doorName}`);
+  }
+  const ports = numberedPorts([door]);
+  const port = guard?.markUsed(number, ports);
+  const services = (port === undefined ? ports : [port]).map(each => `tcp/${each}`).join(' or ');
+  const text = `opened ${whoOpens(door, client, address)}: a connection to ${services}, by its sequence number`;
+  teller.knock({ ...told, outcome: 'opened' }, 'info', text);
+}
