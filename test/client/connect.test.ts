@@ -243,7 +243,7 @@ describe('connections by sequence number', { skip: notIsolated }, () => {
     const program = scene.start([...scene.words(scene.network.server.ipv4), '-v']);
     await program.line(/connecting to/);
     program.signal('SIGINT');
-    await program.end();
+    assert.deepEqual(await program.end(), { status: null, signal: 'SIGINT' });
     await scene.admit([1]);
     const { status, stderr } = await scene.connect(scene.network.server.ipv4, '', '-v');
     assert.equal(status, 0, stderr);

@@ -93,10 +93,14 @@ export class Guarded {
   }
 
   /** Runs a scenario of connector.ts on the client. */
-  async library(scenario: string, options: Readonly<Record<string, unknown>>): Promise<unknown> {
+  async library(
+    scenario: string,
+    options: Readonly<Record<string, unknown>>,
+    wrapper: readonly string[] = [],
+  ): Promise<unknown> {
     const given = { port: servicePort, psk, periodMs, toleranceMs: periodMs, ...options };
-    const argv = [connectorPath, scenario, JSON.stringify(given)];
-    const text = await this.client.namespace.exec(process.execPath, argv, { env: this.user.environment });
+    const [command, ...argv] = [...wrapper, process.execPath, connectorPath, scenario, JSON.stringify(given)];
+    const text = await this.client.namespace.exec(command!, argv, { env: this.user.environment });
     return JSON.parse(text);
   }
 
