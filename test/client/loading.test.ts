@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { writeSecret } from '../e2e/harness/folder.js';
 import { clientPath, User } from './program.js';
 
 const bundlePath = clientPath.replace(/cjs$/, 'bundle.cjs');
@@ -36,6 +37,16 @@ test('of plain sequences, only names of services and files load it too', async t
   };
   assert.doesNotMatch(await loaded('7000:udp'), /node_modules/);
   assert.match(await loaded('ssh'), /node_modules\/.*koffi.*\.node$/m);
+});
+
+test('a connection by sequence number loads it too', async t => {
+  const user = new User(t);
+  const hookFile = `${user.folder}/hook.cjs`;
+  writeFileSync(hookFile, hook);
+  const env = { NODE_OPTIONS: `--require ${hookFile}`, LOADED: `${user.folder}/loaded` };
+  const pskFile = writeSecret(user.folder, 'psk', 'key');
+  await user.run(['connect', '127.0.0.1', '9', '--psk-file', pskFile, '--timeout', '1ms'], { env });
+  assert.match(readFileSync(env.LOADED, 'utf8'), /node_modules\/.*koffi.*\.node$/m);
 });
 
 test('of meow, nothing comes along that reads package.json', () => {
