@@ -1,59 +1,17 @@
 /** `portknockd explain` with sequence numbers: what a capture shows of them, beside the knocks of other methods. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ClientSettings, Config, Door } from '../../src/daemon/config.js';
+import type { Config, Door } from '../../src/daemon/config.js';
 import { type Explanation, explainCapture } from '../../src/daemon/explain.js';
 import { explain } from '../../src/daemon/wording.js';
 import { composeSealed } from '../../src/methods/port-sequence/compose.js';
 import { parseAddress } from '../../src/net/address.js';
-import { noon, numberOf, site } from '../methods/sequence-number/sending.js';
+import { noon, numberOf } from '../methods/sequence-number/sending.js';
 import { ethernet, pcap, record } from '../net/capturemade.js';
 import { ipv4, ipv6, syn } from '../net/made.js';
+import { clientKey, config, siteKey } from './numberconfig.js';
 
 const minute = 60_000;
-const siteKey = Buffer.alloc(32, 0x51);
-const clientKey = Buffer.alloc(32, 0x1a);
-
-function door(name: string, ports: readonly number[], command?: number): Door {
-  return {
-    kind: 'services',
-    name,
-    command,
-    openForMs: 30_000,
-    sequence: undefined,
-    services: ports.map(port => ({ protocol: 6, port })),
-    singleUse: false,
-    sequenceNumber: command === undefined,
-  };
-}
-
-const sealedClient: ClientSettings = {
-  kind: 'sealed',
-  name: 'tablet',
-  doors: ['mail'],
-  revoked: false,
-  id: 7,
-  key: clientKey,
-  addressRequired: true,
-};
-
-/** The server of test/methods/sequence-number, and a door that is knocked at in port sequences. */
-const config: Config = {
-  file: 'portknockd.toml',
-  stateDirectory: 'state',
-  user: 'portknock',
-  capture: { from: 'nflog', group: 5 },
-  group: 5,
-  sequenceNumber: { periodMs: 30_000, toleranceMs: 30_000, port: undefined, guessesPerSecond: 10 },
-  portSequence: { spelling: 'ordered', basePort: 40_000, skewMs: minute, siteKey },
-  alwaysAllow: [],
-  doors: [...site.doors.map(({ name, ports }) => door(name, ports)), door('mail', [25], 1)],
-  clients: [...site.clients.map(client => ({ ...client, kind: 'psk' as const })), sealedClient],
-  tellsStages: false,
-  tellsPackets: false,
-  warnings: [],
-};
-
 interface Sent {
   /** After noon. */
   readonly at: number;

@@ -1,35 +1,12 @@
 /** Sequence numbers: the derivation that was chosen and those that were not; which numbers are taken when. */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { endOfStep, NumberSeries, stepAt, stepsTaken } from '../../../src/methods/sequence-number/format.js';
 import { slowKmac128 } from '../../crypto/keccak.js';
+import { candidatesFile, chosen } from './candidates.js';
 
-interface Candidate {
-  readonly kmac128_L32bits?: string;
-  readonly u32be?: number;
-  readonly u32le?: number;
-  readonly kmac128_L256_first4?: string;
-  readonly hmac_sha3_256?: string;
-  readonly first4_be?: number;
-  readonly first4_le?: number;
-}
-
-const file = new URL('../../../../test/vectors/seqknock-candidates.json', import.meta.url);
-const { psk, port, time, period, counter, kmac_custom, candidates } = JSON.parse(
-  readFileSync(file, 'utf8'),
-) as {
-  readonly psk: string;
-  readonly port: number;
-  readonly time: number;
-  readonly period: number;
-  readonly counter: number;
-  readonly kmac_custom: string;
-  readonly candidates: Readonly<Record<string, Candidate>>;
-};
-
-const chosen = 'v1 u64be(counter)';
+const { psk, port, time, period, counter, kmac_custom, candidates } = candidatesFile;
 const key = Buffer.from(psk);
 const number = new NumberSeries(key, port).at(stepAt(time * 1000, period * 1000));
 
