@@ -47,6 +47,11 @@ export class Holders {
     return this.#holders.length;
   }
 
+  /** How many numbers are kept now. */
+  get kept(): number {
+    return this.#numbers.size * this.#holders.length;
+  }
+
   /**
    * Looks for a number among those of the steps around one.
    * @param reach how many steps each way; the nearest are made first

@@ -53,6 +53,13 @@ export class SequenceNumber {
     this.#ports = this.#adopt(site);
   }
 
+  /** How many numbers are kept now. */
+  get kept(): number {
+    let kept = 0;
+    for (const { allowed, others } of this.#ports.values()) kept += allowed.kept + others.kept;
+    return kept;
+  }
+
   get site(): NumberSite {
     return this.#site;
   }
@@ -79,7 +86,6 @@ export class SequenceNumber {
     for (const { allowed, others } of ports.values()) perStep += allowed.count + others.count;
     this.#near = Math.ceil((toleranceMs + Math.max(periodMs, latestMs)) / periodMs);
     this.#far = Math.min(Math.ceil(farthestMs / periodMs), Math.floor((mostKept / perStep - 1) / 2));
-    this.#step = -1;
     return ports;
   }
 

@@ -74,7 +74,13 @@ test('two steps with the same number are each found near their own time, and the
   assert.equal(stepNear(later), later);
 });
 
-test('what is forgotten is made again', () => {
+test('what is forgotten is made again, also where all had been looked through', () => {
+  const whole = new Holders([holderOf('a')], 22);
+  whole.find(1, 100, 10, endless());
+  assert.equal(whole.kept, 21);
+  whole.forget(100, 3);
+  assert.equal(whole.kept, 7);
+  assert.equal(whole.find(numberAt('a', 105), 100, 10, endless())?.step, 105);
   const holders = new Holders([holderOf('a')], 22);
   const number = numberAt('a', 100);
   holders.find(number, 100, 0, endless());

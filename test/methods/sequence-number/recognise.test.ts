@@ -145,6 +145,15 @@ test('a number that was let in before its time is used when it comes again', () 
   assert.match(heard(method, 'refused', { ...next, sourcePort: 1 }), /^replayed/);
 });
 
+test('a number that is good at two ports lets in one at each', () => {
+  const method = new SequenceNumber({ ...forwarded(), doors: [{ name: 'ssh', ports: [22, 80] }] });
+  for (const port of [22, 80]) {
+    const packet = { port, derivedFor: 2222 };
+    assert.equal(heard(method, undefined, packet), `in laptop ssh ${here}`);
+    assert.match(heard(method, undefined, { ...packet, sourcePort: 1 }), /^replayed/);
+  }
+});
+
 test('a used number whose time is over is stale, like any', () => {
   const method = new SequenceNumber(site);
   const { sequence } = sent();
@@ -172,6 +181,8 @@ test('as time goes by each period has its number, and no other', () => {
       /^stale .*\(3000000\)$/,
     );
     assert.equal(heard(method, 'refused', { at, sourcePort, behindMs: 70 * minute }), 'nothing');
+    // An hour each way and now, of four clients.
+    assert.ok(method.kept <= 241 * 4, `${method.kept}`);
   }
 });
 
