@@ -25,15 +25,7 @@ import { listenerFailed, Subprocess } from './subprocess.js';
 import { Teller } from './told.js';
 import { Traffic } from './traffic.js';
 import { noSequences, useSequence, withSequence } from './turn.js';
-import {
-  admittedText,
-  damagedLedger,
-  describeAction,
-  highFloor,
-  placeOf,
-  summary,
-  whoOpens,
-} from './wording.js';
+import { damagedLedger, describeAction, highFloor, placeOf, summary, whoOpens } from './wording.js';
 
 export class Monitor {
   readonly #log: Log;
