@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import type { Knock, Refusal } from '../methods/knock.js';
 import { PlainSequence } from '../methods/plain-sequence/recognise.js';
 import { PortSequence } from '../methods/port-sequence/recognise.js';
+import { SequenceNumber } from '../methods/sequence-number/recognise.js';
 import { formatAddress } from '../net/address.js';
 import { isCaptureFile, readCaptureFile } from '../net/capturefile.js';
 import { HitLines } from '../net/lines.js';
@@ -14,6 +15,7 @@ import { decodePacket, fillFromHit, newPacket, type Packet } from '../net/packet
 import { errorCode, OperatorError } from '../system/error.js';
 import { admit, TransientMemory } from './admission.js';
 import type { Config } from './config.js';
+import { buildNumbers, type NumberSiteSettings, numberSettings } from './numbersite.js';
 import { buildSequences, type SequenceSiteSettings, sequenceSettings } from './sequences.js';
 import { buildSite, type SiteSettings, siteSettings } from './site.js';
 
@@ -57,7 +59,9 @@ export function explainCapture(
 ): Remark[] {
   const recognisers = recognisersOf(config, decision => explained(explain(config, decision)));
   if (recognisers.length === 0)
-    return ['the configuration has neither [port_sequence] nor a sequence: there is nothing to recognise'];
+    return [
+      'the configuration has neither [port_sequence] nor a sequence nor sequence numbers: there is nothing to recognise',
+    ];
   const packet = newPacket();
   const take = () => {
     for (const recognise of recognisers) recognise(packet);
@@ -79,9 +83,11 @@ function recognisersOf(config: Config, decided: (decision: Knock | Refusal) => v
   const site = siteSettings(config);
   // Whose addresses a capture shows is not known here.
   const sequences = sequenceSettings(config, undefined);
+  const numbers = numberSettings(config);
   return [
     ...(site === undefined ? [] : [portSequenceRecogniser(site, decided)]),
     ...(sequences === undefined ? [] : [sequenceRecogniser(sequences, decided)]),
+    ...(numbers === undefined ? [] : [numberRecogniser(numbers, decided)]),
   ];
 }
 
@@ -110,6 +116,18 @@ function sequenceRecogniser(
     if (packet.at >= next) next = method.expire(packet.at);
     method.hear(packet);
     next = Math.min(next, packet.at + shortestMs);
+  };
+}
+
+/** What the kernel would have let in, no number of this capture having been used before it. */
+function numberRecogniser(
+  settings: NumberSiteSettings,
+  decided: (decision: Knock | Refusal) => void,
+): Recogniser {
+  const method = new SequenceNumber(buildNumbers(settings), Number.POSITIVE_INFINITY);
+  return packet => {
+    const verdict = method.recognise(packet, undefined);
+    if (verdict !== undefined) decided(verdict);
   };
 }
 

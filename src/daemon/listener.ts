@@ -9,6 +9,7 @@ import { readFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { type Knock, type Refusal, reasons, type Verdict } from '../methods/knock.js';
 import { PortSequence, type Site } from '../methods/port-sequence/recognise.js';
+import type { Fate, SequenceNumber } from '../methods/sequence-number/recognise.js';
 import { HitLines } from '../net/lines.js';
 import { readNflog } from '../net/nflog.js';
 import { decodePacket, fillFromHit, newPacket, type Packet } from '../net/packet.js';
@@ -23,6 +24,7 @@ import { encodeFrame, frameLength } from './frames.js';
 import { describePacket } from './knockd/packetline.js';
 import { Ledger } from './ledger.js';
 import { Load } from './load.js';
+import { adoptNumbers, fateOf, type NumberSiteSettings } from './numbersite.js';
 import { Quota } from './quota.js';
 import { rehearse } from './rehearsal.js';
 import { type SequenceSiteSettings, SequenceWatch } from './sequences.js';
@@ -44,6 +46,7 @@ export interface Settings {
   readonly capture: CaptureKind;
   readonly site: SiteSettings | undefined;
   readonly sequences: SequenceSiteSettings | undefined;
+  readonly numbers: NumberSiteSettings | undefined;
   /** Whether every stage of a plain sequence is to be told. */
   readonly tellsStages: boolean;
   /** Whether every packet is to be written to standard output. */
@@ -82,6 +85,7 @@ class Listener {
   });
   #tellsStages = false;
   #tellsPackets = false;
+  #numbers: SequenceNumber | undefined;
   #method: PortSequence | undefined;
   /** Whether the configuration has a method now. */
   #recognises = false;
@@ -112,10 +116,11 @@ class Listener {
     else this.#configure(instruction);
   }
 
-  #configure({ capture, site, sequences, tellsStages, tellsPackets }: Settings): void {
+  #configure({ capture, site, sequences, numbers, tellsStages, tellsPackets }: Settings): void {
     this.#recognises = site !== undefined;
     if (site !== undefined) this.#adopt(buildSite(site));
     this.#sequences.configure(sequences);
+    this.#numbers = adoptNumbers(this.#numbers, numbers);
     this.#tellsStages = tellsStages;
     this.#tellsPackets = tellsPackets;
     if (this.#started) return;
@@ -145,10 +150,10 @@ class Listener {
         this.#packet.at = now;
         this.#raiseFloor(now);
       },
-      packet: (datagram, start, end) => {
+      packet: (datagram, start, end, prefix) => {
         if (!decodePacket(datagram, this.#packet, start, end)) return;
         if (this.#tellsPackets) process.stdout.write(describePacket(this.#packet, end - start));
-        this.#take();
+        this.#take(fateOf(prefix));
       },
       lost: count => {
         this.#counters.lost += count;
@@ -185,8 +190,13 @@ class Listener {
     if (this.#waiting.length === 0) this.#tell(encodeFrame('ended'));
   }
 
-  #take(): void {
+  /** @param fate of a connection's first packet to a port that is guarded by numbers: the other methods have their own */
+  #take(fate?: Fate): void {
     this.#counters.seen++;
+    if (fate !== undefined) {
+      this.#hearNumber(fate);
+      return;
+    }
     this.#sequences.hear(this.#packet);
     if (this.#method === undefined || !this.#recognises) return;
     const verdict = this.#method.recognise(this.#packet);
@@ -207,6 +217,18 @@ class Listener {
     if (delay !== undefined) this.#tell(encodeFrame('prepare'));
     if (delay === 'floor') this.#waiting.push(verdict);
     else this.#conclude(admit(verdict, this.#ledger));
+  }
+
+  /** Who came in the kernel has decided: nothing is to be opened, nor to be remembered. */
+  #hearNumber(fate: Fate): void {
+    const verdict = this.#numbers?.recognise(this.#packet, fate);
+    if (verdict?.outcome !== 'knock') {
+      if (verdict !== undefined) this.#conclude(verdict);
+      return;
+    }
+    this.#counters.knocks++;
+    const { at: value, source, door, client } = verdict;
+    this.#tell(encodeFrame('admitted', { detail: this.#packet.sequence, value, source, door, client }));
   }
 
   /** Whoever has hit one port of a sequence has not knocked; only knockd tells of him. */

@@ -13,6 +13,7 @@ import type { Config } from './config.js';
 import { type Counters, counterNames, newCounters } from './counters.js';
 import { type Frame, FrameReader, frameLength } from './frames.js';
 import type { Instruction } from './listener.js';
+import { numberSettings } from './numbersite.js';
 import { unprivileged } from './privileges.js';
 import { sequenceSettings } from './sequences.js';
 import { siteSettings } from './site.js';
@@ -89,6 +90,7 @@ export class Subprocess {
       capture: this.#capture.kind,
       site: siteSettings(config),
       sequences: sequenceSettings(config, this.#capture.addresses()),
+      numbers: numberSettings(config),
       tellsStages: config.tellsStages,
       tellsPackets: config.tellsPackets,
     });

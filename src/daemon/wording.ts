@@ -59,6 +59,9 @@ export function explain(reason: string, detail: number): string {
     const span = roughly(Math.abs(detail));
     return `: its clock is ${span} ${detail > 0 ? 'behind' : 'ahead of'} ours, or it is an old knock`;
   }
+  // A knock of another method has no detail here.
+  if (reason === 'replayed' && detail !== 0)
+    return ': its number was used before, or given out before a restart; a second connection within a period needs the next number';
   if (reason === 'bad-tag') return ': a wrong key, or an address that NAT has changed';
   if (reason === 'wrong-address')
     return ': it does not know its address (NAT?); set address = "optional" to allow that';

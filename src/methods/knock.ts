@@ -53,7 +53,7 @@ export interface Refusal {
   readonly at: number;
   /**
    * For `stale`: how far the knock's clock is behind ours, in milliseconds (negative: ahead), not authenticated. For a plain
-   * sequence: the stage that was reached, from 1.
+   * sequence: the stage that was reached, from 1. For `replayed` of a sequence number: the number.
    */
   readonly detail: number | undefined;
 }

@@ -38,6 +38,7 @@ const copyPacket = 2;
 const numberPackets = 1;
 
 const payloadAttribute = 9;
+const prefixAttribute = 10;
 const sequenceAttribute = 12;
 
 /** Bytes of a packet that are copied to us: IPv6, a chain of extension headers, TCP. */
@@ -120,11 +121,15 @@ export function readNflog(fd: number, events: PacketEvents): Socket {
   const buffer = Buffer.allocUnsafeSlow(batchLength + 4096);
   let payloadStart = 0;
   let payloadEnd = 0;
+  let prefix = '';
   let sequence = 0;
+  const spell = prefixReader(buffer);
   const take = (type: number, start: number, end: number) => {
     if (type === payloadAttribute) {
       payloadStart = start;
       payloadEnd = end;
+    } else if (type === prefixAttribute) {
+      prefix = spell(start, end);
     } else if (type === sequenceAttribute) {
       sequence = buffer.readUInt32BE(start);
     }
@@ -132,6 +137,7 @@ export function readNflog(fd: number, events: PacketEvents): Socket {
   const message = (type: number, start: number, end: number) => {
     if (type !== packetType) return;
     payloadEnd = 0;
+    prefix = '';
     sequence = -1;
     eachAttribute(buffer, start + netfilterHeaderLength, end, take);
     if (sequence >= 0) {
@@ -139,7 +145,7 @@ export function readNflog(fd: number, events: PacketEvents): Socket {
       expected = (sequence + 1) >>> 0;
     }
     count++;
-    if (payloadEnd > 0) events.packet(buffer, payloadStart, payloadEnd);
+    if (payloadEnd > 0) events.packet(buffer, payloadStart, payloadEnd, prefix);
   };
   return readDescriptor(fd, buffer, datagram => {
     count = 0;
@@ -147,4 +153,16 @@ export function readNflog(fd: number, events: PacketEvents): Socket {
     eachMessage(datagram, message);
     events.batch(count);
   });
+}
+
+/** Reads a text with its closing NUL, mostly empty; one that comes again and again is made once. */
+function prefixReader(buffer: Buffer): (start: number, end: number) => string {
+  let last = '';
+  return (start, end) => {
+    if (end - start <= 1) return '';
+    let at = 0;
+    while (at < last.length && buffer[start + at] === last.charCodeAt(at)) at++;
+    if (at < last.length || start + at + 1 !== end) last = buffer.toString('latin1', start, end - 1);
+    return last;
+  };
 }

@@ -2,8 +2,11 @@
 export interface PacketEvents {
   /** Packets have come. */
   begin(): void;
-  /** One IP packet, between two offsets; valid during the call. */
-  packet(bytes: Buffer, start: number, end: number): void;
+  /**
+   * One IP packet, between two offsets; valid during the call.
+   * @param prefix what the rule that logged it says with it, empty where it says nothing
+   */
+  packet(bytes: Buffer, start: number, end: number, prefix: string): void;
   /** So many packets did not reach us. */
   lost(count: number): void;
   /** So many packets have been dealt with. */

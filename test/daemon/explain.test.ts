@@ -277,7 +277,12 @@ test('without a window there is nothing to recognise', t => {
   const { said, remarks } = explain(read(t, ''), lines(sealed()), noon);
   assert.deepEqual(
     [said, remarks],
-    [[], ['the configuration has neither [port_sequence] nor a sequence: there is nothing to recognise']],
+    [
+      [],
+      [
+        'the configuration has neither [port_sequence] nor a sequence nor sequence numbers: there is nothing to recognise',
+      ],
+    ],
   );
 });
 

@@ -2,20 +2,33 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deriveClassicKey, deriveKey } from '../../src/crypto/derive.js';
+import { Kmac128 } from '../../src/crypto/kmac.js';
 import { mac } from '../../src/crypto/mac.js';
 import type { Config } from '../../src/daemon/config.js';
 import { explainCapture } from '../../src/daemon/explain.js';
+import { numberPrefixes } from '../../src/daemon/numbersite.js';
 import { reasons } from '../../src/methods/knock.js';
 import { parseFlags, parseStep } from '../../src/methods/plain-sequence/format.js';
 import { PlainSequence } from '../../src/methods/plain-sequence/recognise.js';
 import { classicCipher } from '../../src/methods/port-sequence/classic.js';
 import { blockCipher, hasTag, tagKey, unseal } from '../../src/methods/port-sequence/sealed.js';
+import {
+  defaultToleranceMs,
+  longestPeriodMs,
+  longestToleranceMs,
+  NumberSeries,
+  shortestPeriodMs,
+  stepsTaken,
+} from '../../src/methods/sequence-number/format.js';
+import { SequenceNumber } from '../../src/methods/sequence-number/recognise.js';
 import { formatAddress, parseAddress } from '../../src/net/address.js';
 import { formatHit, HitLines } from '../../src/net/lines.js';
-import { newPacket, tcp, udp } from '../../src/net/packet.js';
+import { decodePacket, newPacket, tcp, udp } from '../../src/net/packet.js';
 import { formatProfile, parseProfile } from '../../src/system/profile.js';
 import { sourcesUnder } from '../house/project.js';
 import { classicVectors, sealedVectors } from '../methods/port-sequence/vectors.js';
+import { candidatesFile, chosen } from '../methods/sequence-number/candidates.js';
+import { ipv4 } from '../net/made.js';
 import { bytes, codeBlocks, exampleFields, read, section, sectionNumbers } from './protocol.js';
 
 const text = read('PROTOCOL.md');
@@ -170,6 +183,60 @@ test('section 6.5: what is sent has the outcome that it says', () => {
       outcome!.split(':')[0] === 'nothing' ? 'nothing' : outcome,
       line,
     );
+  }
+});
+
+test('the example of section 7.5 is the candidate that was chosen, and what it says', () => {
+  const part = section(text, '7.5');
+  const example = exampleFields(part);
+  const { psk, port, time, period, counter, kmac_custom, candidates } = candidatesFile;
+  const said = `psk \`${psk}\`, port ${port}, at ${new Date(time * 1000).toISOString().replace('.000', '')}, period ${period} seconds`;
+  assert.ok(part.includes(said), said);
+  assert.equal(bytes(example['key']).toString(), psk);
+  assert.equal(bytes(example['S']).toString(), kmac_custom);
+  assert.equal(Number(example['step']), counter);
+  assert.equal(bytes(example['X']).readBigUInt64BE(), BigInt(counter));
+  const candidate = candidates[chosen];
+  assert.equal(example['code'], candidate?.kmac128_L32bits);
+  assert.equal(Number(example['number']), candidate?.u32be);
+  const code = new Kmac128(bytes(example['key']), kmac_custom, 4).mac(bytes(example['X']));
+  assert.deepEqual(Buffer.from(code), bytes(example['code']));
+});
+
+test('the numbers and the header of section 7.5 are those that the methods make and take', () => {
+  const example = exampleFields(section(text, '7.5'));
+  const step = Number(example['step']);
+  const series = new NumberSeries(bytes(example['key']), candidatesFile.port);
+  for (const [field, distance] of [
+    ['before', -1],
+    ['number', 0],
+    ['after', 1],
+  ] as const) {
+    assert.equal(Number(example[field]), series.at(step + distance), field);
+  }
+  const periods = { periodMs: 30_000, toleranceMs: 30_000 };
+  const at = candidatesFile.time * 1000;
+  assert.deepEqual(stepsTaken(at, periods), { first: step - 1, last: step + 1 });
+  const packet = newPacket();
+  const segment = Buffer.concat([bytes(example['header']), Buffer.alloc(26)]);
+  assert.ok(decodePacket(ipv4(tcp, segment), packet));
+  assert.deepEqual([packet.sourcePort, packet.port], [40_001, candidatesFile.port]);
+  const client = { name: 'laptop', psk: bytes(example['key']), doors: ['ssh'], revoked: false };
+  const doors = [{ name: 'ssh', ports: [candidatesFile.port] }];
+  const method = new SequenceNumber({ ...periods, port: undefined, clients: [client], doors });
+  assert.equal(method.recognise(Object.assign(packet, { at }), undefined)?.outcome, 'knock');
+});
+
+test('section 7 says the limits and the prefixes of the code', () => {
+  const all = ['7.1', '7.3', '2.1'].map(number => section(text, number)).join('\n');
+  assert.ok(all.includes(`whole seconds, ${shortestPeriodMs / 1000} … ${longestPeriodMs / 1000})`));
+  assert.ok(
+    all.includes(
+      `${defaultToleranceMs / 1000} seconds unless configured, whole seconds, 0 … ${longestToleranceMs / 1000})`,
+    ),
+  );
+  for (const prefix of Object.values(numberPrefixes)) {
+    assert.equal(all.split(`\`${prefix}\``).length, 3, prefix);
   }
 });
 

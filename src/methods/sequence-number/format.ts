@@ -1,5 +1,5 @@
 /**
- * Sequence numbers that only holders of a key know, one for each period (PROTOCOL.md section 8), as seqknock has them.
+ * Sequence numbers that only holders of a key know, one for each period (PROTOCOL.md section 7), as seqknock has them.
  *
  * A number depends on key, port and period alone: whoever sees one on the way can use it, if he is faster.
  */

@@ -21,8 +21,10 @@ export function packets(destination: string): readonly [Buffer, Buffer] {
   return made;
 }
 
-function writeChecksum(packet: Buffer): void {
+/** An IPv4 packet without options, with its checksum: without it the kernel shows it to nobody. */
+export function writeChecksum(packet: Buffer): Buffer {
   let sum = 0;
   for (let at = 0; at < 20; at += 2) sum += packet.readUInt16BE(at);
   packet.writeUInt16BE(0xffff - ((sum & 0xffff) + (sum >> 16)), 10);
+  return packet;
 }
