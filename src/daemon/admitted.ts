@@ -16,7 +16,8 @@ export function tellAdmitted(
   const door = permissions.findNumbered(client, doorName);
   const told = { at, address, door: doorName, client };
   if (typeof door === 'string') {
-    return teller.knock({ ...told, outcome: door }, 'warn', `refused: ${door}: ${client} for ${doorName}`);
+    teller.knock({ ...told, outcome: door }, 'warn', `refused: ${door}: ${client} for ${doorName}`);
+    return;
   }
   const ports = numberedPorts([door]);
   const port = guard?.markUsed(number, ports);

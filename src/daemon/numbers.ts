@@ -155,6 +155,7 @@ export class Numbers {
     this.#settled = undefined;
     try {
       table.keepOnly(next);
+      if (config.sequenceNumber !== undefined) table.removeEnded(config.sequenceNumber);
     } catch (error) {
       this.#complain('cannot take sequence numbers away', error);
     }

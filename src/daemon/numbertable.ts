@@ -87,11 +87,18 @@ export class NumberTable {
     return this.#inBatches(numbers, batch => this.#store.add(this.#timed(batch, periods)));
   }
 
-  /** Puts all in again that are not used, with the time that they have left. @throws as `add` */
+  /** Takes out what is over. @throws SystemError */
+  removeEnded(periods: Periods): void {
+    this.remove([...this.#entries.values()].filter(entry => this.#left(entry, periods) <= 0));
+  }
+
+  /**
+   * Puts all in again that are not used, with the time that they have left. What is over by a clock that has been set is
+   * left alone: it may be set back, and the kernel ends it when it was to end before. @throws as `add`
+   */
   async refill(periods: Periods): Promise<void> {
     const unused = [...this.#entries.values()].filter(({ used }) => !used);
     this.isOwed = false;
-    this.remove(unused.filter(entry => this.#left(entry, periods) <= 0));
     const good = unused.filter(entry => this.#left(entry, periods) > 0);
     await this.#inBatches(good, batch => {
       // They may have been used, or have lost their owner, since.

@@ -14,3 +14,13 @@ export function withoutRoom<T>(pastLength: number, action: () => T): T {
 function limit(length: string): void {
   execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${length}:`]);
 }
+
+/** The same for what takes its time. */
+export async function whileWithoutRoom<T>(pastLength: number, action: () => Promise<T>): Promise<T> {
+  limit(String(pastLength));
+  try {
+    return await action();
+  } finally {
+    limit('unlimited');
+  }
+}

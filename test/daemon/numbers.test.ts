@@ -1,0 +1,318 @@
+/** The numbers in the kernel: there when a clock is in their period, never twice, and gone with their owner. */
+import assert from 'node:assert/strict';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { endOfStep, stepAt } from '../../src/methods/sequence-number/format.js';
+import { whileWithoutRoom } from './disk.js';
+import { Bench, type ClientOf, configOf, numberAt, periods, start } from './numberbench.js';
+
+const desk = { desk: {} };
+const two = { desk: {}, phone: {} };
+
+async function loaded(t: TestContext, clients: Readonly<Record<string, ClientOf>> = desk, settings = {}) {
+  const bench = new Bench(t);
+  await bench.load(clients, settings);
+  return bench;
+}
+
+/** Which of the numbers of clocks off by these spans are good now. */
+const good = ({ set, clock }: Bench, psk: string, offsetsMs: readonly number[]) =>
+  offsetsMs.map(offsetMs => set.has(numberAt(psk, clock.wall() + offsetMs)));
+
+for (const [periodMs, toleranceMs] of [
+  [30_000, 30_000],
+  [30_000, 0],
+  [10_000, 25_000],
+  [1000, 1000],
+  [60_000, 7000],
+] as const) {
+  test(`good at every moment for all clocks within ${toleranceMs} ms, period ${periodMs} ms`, async t => {
+    const bench = await loaded(t, desk, { periodMs, toleranceMs });
+    const { clock, set } = bench;
+    let moments = 0;
+    const everyOffset = [-toleranceMs, -toleranceMs / 2, 0, toleranceMs / 2, toleranceMs - 1];
+    const check = () => {
+      for (const offsetMs of toleranceMs === 0 ? [0] : everyOffset) {
+        const time = clock.wall() + offsetMs;
+        const isGood = set.has(numberAt('desk', time, 22, periodMs));
+        assert.ok(isGood, `${offsetMs} at ${clock.wall() - start}`);
+      }
+      for (const far of [-toleranceMs - periodMs - 1, toleranceMs + 1.1 * periodMs + 1]) {
+        assert.ok(!set.has(numberAt('desk', clock.wall() + far, 22, periodMs)), `${far}`);
+      }
+      moments++;
+    };
+    await clock.pass(4 * periodMs + 2 * toleranceMs, check, periodMs / 40);
+    assert.ok(moments > 150);
+    assert.equal(new Set(set.given).size, set.given.length);
+    assert.deepEqual(bench.book.lines, []);
+  });
+}
+
+test('each client has numbers of its own, on each of its ports', async t => {
+  const bench = await loaded(t, { desk: { ports: [22, 443] }, phone: {} });
+  const { set, clock } = bench;
+  const has = (psk: string, port: number) => set.has(numberAt(psk, clock.wall(), port));
+  assert.deepEqual(
+    [has('desk', 22), has('desk', 443), has('phone', 22), has('phone', 443)],
+    [true, true, true, false],
+  );
+  const { number } = numberAt('desk', clock.wall(), 22);
+  assert.ok(!set.has({ port: 443, number }));
+});
+
+test('numbers are derived for another port where one is named', async t => {
+  const { set, clock } = await loaded(t, desk, { port: 2222 });
+  assert.ok(set.has({ port: 22, number: numberAt('desk', clock.wall(), 2222).number }));
+  assert.ok(!set.has(numberAt('desk', clock.wall(), 22)));
+});
+
+test('a restart brings no used number back, and leaves the others', async t => {
+  const bench = await loaded(t, two);
+  const { set, clock } = bench;
+  assert.ok(set.admit(numberAt('desk', clock.wall())));
+  const before = set.given.length;
+  bench.restart();
+  await bench.load(two);
+  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, false, true]);
+  assert.deepEqual(good(bench, 'phone', [-30_000, 0, 29_000]), [true, true, true]);
+  assert.equal(set.given.length, before);
+  await clock.pass(35_000);
+  assert.deepEqual(good(bench, 'desk', [0]), [true]);
+  assert.deepEqual(bench.book.lines, []);
+});
+
+test('after a reboot nothing that was given is good, and the log says until when', async t => {
+  const bench = await loaded(t);
+  const { set, clock } = bench;
+  const before = new Set(set.given);
+  bench.reboot();
+  await bench.load(desk);
+  assert.equal(set.elements.size, 0);
+  assert.deepEqual(bench.book.lines, [
+    'sequence numbers that were given before this start are not good again; the next ones are in 23s',
+  ]);
+  await clock.pass(23_000);
+  assert.deepEqual(good(bench, 'desk', [30_000]), [true]);
+  await clock.pass(90_000);
+  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
+  assert.ok(set.given.slice(before.size).every(number => !before.has(number)));
+});
+
+test('a reboot a day later is no reason to wait', async t => {
+  const bench = await loaded(t);
+  bench.clock.set(86_400_000);
+  bench.reboot();
+  await bench.load(desk);
+  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
+});
+
+test('after a flush the unused ones are put back, and they alone', async t => {
+  const bench = await loaded(t, two);
+  const { set, clock } = bench;
+  const used = numberAt('desk', clock.wall());
+  assert.ok(set.admit(used));
+  assert.equal(bench.numbers.markUsed(used.number, [443, 22]), 22);
+  assert.equal(bench.numbers.markUsed(12345, [22]), undefined);
+  await clock.pass(4000);
+  const ends = new Map(set.elements);
+  set.elements.clear();
+  await bench.load(two, {}, false);
+  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, false, true]);
+  assert.deepEqual(good(bench, 'phone', [-30_000, 0, 29_000]), [true, true, true]);
+  for (const [key, until] of set.elements) assert.equal(until, ends.get(key), key);
+});
+
+test('while the table is away nothing is put in; when it is back, all that is due', async t => {
+  const bench = await loaded(t);
+  const { set, clock } = bench;
+  bench.numbers.pause();
+  set.elements.clear();
+  set.isThere = false;
+  await clock.pass(60_000);
+  set.isThere = true;
+  assert.equal(set.elements.size, 0);
+  await bench.load(desk, {}, false);
+  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
+  await clock.pass(30_000);
+  assert.deepEqual(good(bench, 'desk', [29_000]), [true]);
+});
+
+test('a table that somebody takes away at the wrong moment is made good when it is back', async t => {
+  const bench = await loaded(t);
+  const { set, clock } = bench;
+  set.isThere = false;
+  set.elements.clear();
+  await clock.pass(30_000);
+  set.isThere = true;
+  await bench.load(desk, {}, false);
+  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
+  assert.deepEqual(bench.book.errors, []);
+});
+
+test('a kernel that takes nothing is asked again, and the log says so', async t => {
+  const bench = await loaded(t);
+  const { set, clock } = bench;
+  set.isFull = true;
+  await clock.pass(60_000);
+  assert.match(bench.book.errors[0]!, /^no new sequence numbers are good: nf_tables: /);
+  assert.ok(bench.book.errors.length <= 6);
+  set.isFull = false;
+  await clock.pass(2000);
+  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
+});
+
+test('a client that is gone loses its numbers at once, and a new one has them at once', async t => {
+  const bench = await loaded(t, two);
+  await bench.load({ desk: {}, phone: { revoked: true }, tablet: {} });
+  assert.deepEqual(good(bench, 'phone', [-30_000, 0, 29_000]), [false, false, false]);
+  assert.deepEqual(good(bench, 'tablet', [-30_000, 0, 29_000]), [true, true, true]);
+  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
+  await bench.load({ desk: { psk: 'another' } });
+  assert.deepEqual(good(bench, 'desk', [0]), [false]);
+  assert.deepEqual(good(bench, 'another', [0]), [true]);
+});
+
+test('a client that comes back does not get its numbers back', async t => {
+  const bench = await loaded(t, two);
+  const { set, clock } = bench;
+  set.admit(numberAt('phone', clock.wall()));
+  await bench.load(desk);
+  await bench.load(two);
+  assert.deepEqual(good(bench, 'phone', [-30_000, 0, 29_000]), [false, false, false]);
+  bench.reboot();
+  await bench.load(desk);
+  bench.reboot();
+  await bench.load(two);
+  assert.deepEqual(good(bench, 'phone', [-30_000, 0, 29_000]), [false, false, false]);
+  await clock.pass(90_000);
+  assert.deepEqual(good(bench, 'phone', [-30_000, 0, 29_000]), [true, true, true]);
+});
+
+test('a client that is new after a restart has numbers at once, and one that is gone has none', async t => {
+  const bench = await loaded(t, two);
+  bench.restart();
+  await bench.load({ desk: {}, tablet: {} });
+  assert.deepEqual(good(bench, 'tablet', [0]), [true]);
+  assert.deepEqual(good(bench, 'phone', [-30_000, 0, 29_000]), [false, false, false]);
+  bench.reboot();
+  await bench.load({ desk: {}, lamp: {} });
+  assert.deepEqual([good(bench, 'lamp', [0]), good(bench, 'desk', [0])], [[true], [false]]);
+});
+
+test('without doors for numbers nothing is left, and nothing comes back when they are', async t => {
+  const bench = await loaded(t);
+  await bench.numbers.load({ ...configOf(bench.folder, {}), sequenceNumber: undefined }, true);
+  assert.equal(bench.set.elements.size, 0);
+  await bench.clock.pass(5000);
+  await bench.load(desk);
+  assert.deepEqual(good(bench, 'desk', [0]), [false]);
+});
+
+for (const byMs of [3_600_000, -3_600_000, 86_400_000 * 400]) {
+  test(`a clock that is set by ${byMs} ms and back locks nobody out`, async t => {
+    const bench = await loaded(t);
+    const { clock, set } = bench;
+    clock.set(byMs);
+    await clock.pass(2000);
+    assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
+    clock.set(-byMs);
+    await clock.pass(2000);
+    assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
+    await clock.pass(60_000);
+    assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
+    const first = numberAt('desk', start);
+    assert.ok(!set.has(first));
+    set.elements.clear();
+    bench.reboot();
+    await bench.load(desk);
+    assert.deepEqual(good(bench, 'desk', [0]), [false]);
+  });
+}
+
+test('a clock that was ahead and is set right: what was given early is good in its time', async t => {
+  const bench = await loaded(t);
+  const { clock } = bench;
+  clock.set(-120_000);
+  await clock.pass(2000);
+  for (let rounds = 0; rounds < 12; rounds++) {
+    await clock.pass(20_000);
+    assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true], `${rounds}`);
+  }
+});
+
+test('a clock that was behind: numbers of then are good no longer than they were to be', async t => {
+  const bench = await loaded(t);
+  const { clock, set } = bench;
+  const early = numberAt('desk', clock.wall());
+  const until = set.elements.get(`22 ${early.number}`);
+  clock.set(600_000);
+  await clock.pass(1000);
+  assert.equal(set.elements.get(`22 ${early.number}`), until);
+});
+
+test('with a smaller tolerance numbers are good for less long at once', async t => {
+  const bench = await loaded(t, desk, { toleranceMs: 120_000 });
+  const before = [-120_000, -90_000, 0, 29_000];
+  assert.deepEqual(good(bench, 'desk', before), [true, true, true, true]);
+  await bench.load(desk, { toleranceMs: 30_000 });
+  assert.deepEqual(good(bench, 'desk', before), [false, false, true, true]);
+  const { number } = numberAt('desk', start);
+  const end = endOfStep(stepAt(start, periods.periodMs), periods) - bench.clock.wall();
+  assert.equal(bench.set.elements.get(`22 ${number}`)! - bench.clock.steady(), end);
+});
+
+test('what was not written down is not given; later it is', async t => {
+  const bench = await loaded(t);
+  const { clock, set } = bench;
+  const before = set.given.length;
+  await whileWithoutRoom(0, () => clock.pass(60_000));
+  assert.equal(set.given.length, before);
+  assert.match(bench.book.errors[0]!, /^no new sequence numbers are good: EFBIG/);
+  assert.ok(bench.book.errors.length <= 6);
+  await clock.pass(1000);
+  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
+});
+
+test('where the names cannot be written, new clients have numbers, and after a restart nobody counts as new', async t => {
+  const bench = await loaded(t);
+  mkdirSync(join(bench.folder, 'given-sources.new', 'full'), { recursive: true });
+  await bench.load(two);
+  assert.deepEqual(good(bench, 'phone', [0]), [true]);
+  assert.match(bench.book.errors[0]!, /^cannot write down who has sequence numbers: /);
+  bench.reboot();
+  await bench.load({ ...two, tablet: {} });
+  assert.deepEqual(good(bench, 'phone', [0]), [false]);
+  assert.deepEqual(good(bench, 'tablet', [0]), [false]);
+  rmSync(join(bench.folder, 'given-sources.new'), { recursive: true });
+  await bench.clock.pass(30_000);
+  bench.reboot();
+  await bench.load({ ...two, lamp: {} });
+  assert.deepEqual([good(bench, 'lamp', [0]), good(bench, 'phone', [0])], [[true], [false]]);
+});
+
+for (const [what, spoil] of [
+  ['the names are gone', (folder: string) => rmSync(join(folder, 'given-sources'))],
+  ['the names are damaged', (folder: string) => writeFileSync(join(folder, 'given-sources'), 'x\n# 12\n')],
+  ['the times are gone', (folder: string) => rmSync(join(folder, 'given'))],
+  ['the times are damaged', (folder: string) => writeFileSync(join(folder, 'given'), Buffer.alloc(8192, 7))],
+] as const) {
+  test(`where ${what}, what can have been given counts as given`, async t => {
+    const bench = await loaded(t);
+    bench.reboot();
+    spoil(bench.folder);
+    await bench.load(desk);
+    assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [false, false, false]);
+    await bench.clock.pass(150_000);
+    assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
+  });
+}
+
+test('a number is at most as long in the kernel as it is good', async t => {
+  const { set, clock } = await loaded(t);
+  const step = stepAt(start, periods.periodMs);
+  const { number } = numberAt('desk', start);
+  const until = set.elements.get(`22 ${number}`)!;
+  assert.equal(until - clock.steady(), endOfStep(step, periods) - clock.wall());
+});
