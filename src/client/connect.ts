@@ -152,17 +152,6 @@ class NumberedSocket extends Socket {
     return notOpen(host, port, `one number, ${timeoutMs} ms`);
   }
 
-  // What is set before it is connected would be set on the placeholder.
-  override setNoDelay(noDelay?: boolean): this {
-    if (this.#isConnected) return super.setNoDelay(noDelay);
-    return this.once('connect', () => super.setNoDelay(noDelay));
-  }
-
-  override setKeepAlive(enable?: boolean, initialDelay?: number): this {
-    if (this.#isConnected) return super.setKeepAlive(enable, initialDelay);
-    return this.once('connect', () => super.setKeepAlive(enable, initialDelay));
-  }
-
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     clearTimeout(this.#deadline);
     super._destroy(error === null || this.#isConnected ? error : this.#explain(error), done);

@@ -92,11 +92,23 @@ describe('the library in namespaces', { skip: notIsolated }, () => {
     assert.deepEqual(await codeOf({ family: 6 }), ours('no-address'));
     assert.deepEqual(await codeOf({}, 'abort'), { last, code: 'ABORT_ERR', error: 'AbortError' });
     assert.deepEqual(await codeOf({}, 'aborted'), { last, code: 'ABORT_ERR', error: 'AbortError' });
-    assert.deepEqual(await codeOf({}, 'destroy'), { last, code: undefined, error: undefined });
     await scene.admit([0]);
     assert.deepEqual(await codeOf({}), ours('nothing-listens'));
     await scene.client.namespace.ip('route del default');
     assert.deepEqual(await codeOf({}), ours('unreachable'));
+  });
+
+  test('destroyed at once: the descriptor is left to whoever has it then', async t => {
+    const scene = await Guarded.create(t);
+    const host = scene.network.server.ipv4;
+    assert.deepEqual(await scene.library('destroy', { host }), { isSame: true, link: '/dev/null' });
+  });
+
+  test('what is set before it is connected holds', async t => {
+    const scene = await Guarded.create(t);
+    await scene.admit([0]);
+    const host = scene.network.server.ipv4;
+    assert.deepEqual(await scene.library('set', { host }), { noDelay: 1, keepAlive: 1, idle: 7 });
   });
 
   test('without the privilege', { skip: bare }, async t => {

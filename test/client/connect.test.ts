@@ -59,13 +59,8 @@ describe('connections by sequence number', { skip: notIsolated }, () => {
   test('by a clock that is off', async t => {
     const scene = await Guarded.create(t);
     await scene.admit([-3]);
-    const offset = ['--clock-offset', '-3h', '--tolerance', '0s', '-v'];
-    const words = scene
-      .words(scene.network.server.ipv4)
-      .filter(word => !/^(--tolerance|--period|1h)$/.test(word));
-    const { status, stderr } = await said(
-      scene.start([...words, '--period', '1h', ...offset], { input: '' }),
-    );
+    const options = ['--period', '1h', '--tolerance', '0s', '--clock-offset', '-3h', '-v'];
+    const { status, stderr } = await scene.connect(scene.network.server.ipv4, '', ...options);
     assert.equal(status, 0, stderr);
     assert.deepEqual(distances(stderr), [-3]);
   });
@@ -77,10 +72,11 @@ describe('connections by sequence number', { skip: notIsolated }, () => {
       const scene = await Guarded.create(t);
       const { ipv4, ipv6 } = scene.network.server;
       await scene.watch();
-      const closed = open === 'ipv4' ? 'ip6 version 6' : 'ip version 4';
-      await scene.network.server.namespace.nft(
-        `table inet other { chain in { type filter hook input priority -1; meta nfproto ${closed.split(' ')[0] === 'ip6' ? 'ipv6' : 'ipv4'} tcp dport ${servicePort} drop; }; }`,
-      );
+      const closed = open === 'ipv4' ? 'ipv6' : 'ipv4';
+      await scene.network.server.namespace.nft(`table inet other { chain in {
+        type filter hook input priority -1;
+        meta nfproto ${closed} tcp dport ${servicePort} drop
+      }; }`);
       await scene.admit([0]);
       const { status, stdout, stderr } = await withName(scene, [ipv4, ipv6]);
       assert.deepEqual({ status, stdout }, { status: 0, stdout: 'hello\n' }, stderr);
@@ -124,10 +120,7 @@ describe('connections by sequence number', { skip: notIsolated }, () => {
     const scene = await Guarded.create(t);
     const period = 4000;
     await scene.admit([-1, 0, 1, 2, 3, 4, 5], { period });
-    const words = scene
-      .words(scene.network.server.ipv4)
-      .filter(word => !/^(--tolerance|--period|1h)$/.test(word));
-    const short = [...words, '--period', '4s', '--tolerance', '0s'];
+    const short = scene.words(scene.network.server.ipv4, '--period', '4s', '--tolerance', '0s');
     const first = await said(scene.start(short, { input: 'a' }));
     const second = await said(scene.start(short, { input: 'b' }));
     const third = await said(scene.start([...short, '-q'], { input: 'c' }));

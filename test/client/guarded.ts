@@ -82,9 +82,9 @@ export class Guarded {
     return this.client.namespace.start(process.execPath, [clientPath, ...argv], { ...options, env });
   }
 
-  /** The words of a connection with the key of the test. */
+  /** The words of a connection with the key of the test, and its periods where they name none. */
   words(address: string, ...options: readonly string[]): string[] {
-    const periods = ['--period', '1h', '--tolerance', '1h'];
+    const periods = options.includes('--period') ? [] : ['--period', '1h', '--tolerance', '1h'];
     return ['connect', address, String(servicePort), '--psk-file', this.pskFile, ...periods, ...options];
   }
 

@@ -1,10 +1,12 @@
 /** Which period's number is taken next, and the memory of those that were. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import fc from 'fast-check';
 import { type Choice, fileStepMemory, nextStep, takeInProcess } from '../../src/client/steps.js';
 import { stepsTaken } from '../../src/methods/sequence-number/format.js';
+import { libc } from '../../src/net/libc.js';
 import { temporaryFolder } from '../e2e/harness/folder.js';
 
 const seconds = (period: number, tolerance: number) => ({
@@ -83,6 +85,9 @@ test('what is taken is good and new; what is waited for is then', () => {
   );
 });
 
+const notLinux = process.platform !== 'linux' && 'locks are for Linux alone';
+const exclusively = 2;
+
 const periods = seconds(30, 30);
 const source = (psk: string, port = 22) => ({ psk: Buffer.from(psk), port, periods });
 const thisStep = Math.floor(Date.now() / 30_000);
@@ -114,6 +119,20 @@ test('those who take at once take different ones', async t => {
   );
   const steps = (await Promise.all(all)).map(choice => 'step' in choice && choice.step);
   assert.equal(new Set(steps).size, 8);
+});
+
+test('waits for another program, and sees what it took', { skip: notLinux }, async t => {
+  const folder = temporaryFolder(t, 'steps');
+  const memory = fileStepMemory(source('a'), why => assert.fail(why), folder);
+  await memory.take(from(thisStep));
+  const fd = openSync(`${folder}/${readdirSync(folder)[0]}`, 'r+');
+  libc().flock(fd, exclusively);
+  const taking = memory.take(from(thisStep));
+  // Long enough for one that does not wait to be through.
+  await pause(200);
+  writeSync(fd, `${thisStep + 1}\n`, 0);
+  closeSync(fd);
+  assert.deepEqual(await taking, { step: thisStep });
 });
 
 test('a wait is not remembered, and what ended long ago is forgotten', async t => {
