@@ -8,7 +8,7 @@ import type { Family, Host } from './harness/host.js';
 import { missing, project } from './harness/isolation.js';
 import { Network } from './harness/network.js';
 import type { Program } from './harness/program.js';
-import { plain, succeeds } from './harness/service.js';
+import { succeeds } from './harness/service.js';
 import { SshServer } from './harness/ssh.js';
 
 const clientPath = `${project}/dist/src/client/portknock.cjs`;
@@ -29,7 +29,9 @@ async function guarded(
   settings: DaemonSettings = {},
   others: readonly string[] = [],
 ): Promise<Machines> {
-  const { server, client } = await plain(t);
+  const network = await Network.create(t);
+  const { server } = network;
+  const client = await network.addClient();
   const sshd = await SshServer.start(t, server);
   const daemon = await startDaemon(t, server, settings, others);
   return { server, client, daemon, sshd };
@@ -229,7 +231,6 @@ describe('portknock proxy', { skip }, () => {
         daemon.command(['client', 'add', 'tablet', '--door', 'ssh', '--host', server[family]]),
       );
       assert.equal((JSON.parse(added.stdout) as { method: string }).method, 'sequence-number');
-      await succeeds(daemon.command(['reload']));
       const env = { XDG_CONFIG_HOME: `${home}/config`, XDG_STATE_HOME: `${home}/state` };
       const argv = [clientPath, 'import', '-', '--name', 'home'];
       await client.namespace.exec(process.execPath, argv, { env, input: added.stdout });
