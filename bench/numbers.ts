@@ -53,29 +53,23 @@ async function connect(numbered: Numbered, connections: readonly Connection[]) {
   return { times, ms };
 }
 
-/** In turns, so that whatever else this machine does meets all of them alike. */
+type Way = 'door' | 'repaired' | 'plain';
+
+/** In turns, and each as often first as last, so that whatever else this machine does meets all of them alike. */
 async function measureTimes(numbered: Numbered, portknock: Portknock, count: number): Promise<Figure[]> {
   const { openPort: port } = numbered;
-  const times = {
-    door: [] as number[],
-    repaired: [] as number[],
-    plain: [] as number[],
-    knock: [] as number[],
-  };
-  const numbers = numbered.takeNumbers(count + 1);
-  // The first of each is not measured: the prober is new to it.
-  for (const [turn, number] of numbers.entries()) {
-    const { times: found } = await connect(numbered, [
-      { port: doorPort, number },
-      { port, number },
-      { port },
-    ]);
-    const knock = await knockAt(portknock);
-    if (turn === 0) continue;
-    times.door.push(found[0]!);
-    times.repaired.push(found[1]!);
-    times.plain.push(found[2]!);
-    times.knock.push(knock);
+  const times: Record<Way | 'knock', number[]> = { door: [], repaired: [], plain: [], knock: [] };
+  for (const [turn, number] of numbered.takeNumbers(count).entries()) {
+    const ways: readonly (readonly [Way, Connection])[] = [
+      ['door', { port: doorPort, number }],
+      ['repaired', { port, number }],
+      ['plain', { port }],
+    ];
+    const order = [...ways.slice(turn % ways.length), ...ways.slice(0, turn % ways.length)];
+    // One that is not measured: both machines have slept.
+    const { times: found } = await connect(numbered, [{ port }, ...order.map(([, each]) => each)]);
+    for (const [index, [way]] of order.entries()) times[way].push(found[index + 1]!);
+    times.knock.push(await knockAt(portknock));
     await sleep(Math.random() * 20);
   }
   const spread = (values: readonly number[]) => spreadOf(values.map(ms => ms * 1000));
