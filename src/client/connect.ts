@@ -56,7 +56,7 @@ export interface ConnectOptions {
  *   `KnockError` by `code`: `not-permitted`, `no-address`, `unreachable`, `used-up` (the message says how long to wait),
  *   `nothing-listens`, `not-open`; or with the `AbortError` of the signal. Errors of the connection itself are Node's
  * @throws TypeError, RangeError for options that are none
- * @see PROTOCOL.md section 8
+ * @see PROTOCOL.md section 7
  */
 export function connect(options: ConnectOptions): Socket {
   requireConnectOptions(options);

@@ -1,5 +1,5 @@
 /**
- * Connections that are let in by the sequence number of their first packet (PROTOCOL.md section 8). Linux, with
+ * Connections that are let in by the sequence number of their first packet (PROTOCOL.md section 7). Linux, with
  * CAP_NET_ADMIN. What is sent is the connection itself and nothing else.
  */
 import { Socket } from 'node:net';

@@ -1,5 +1,5 @@
 /**
- * Which period's number the next connection takes (PROTOCOL.md section 8): each number lets in one connection, so none
+ * Which period's number the next connection takes (PROTOCOL.md section 7): each number lets in one connection, so none
  * is taken twice by those who share a memory.
  */
 import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';

@@ -11,7 +11,7 @@ import {
 } from './document.js';
 import type { Place } from './error.js';
 
-/** A profile for sequence numbers (PROTOCOL.md section 8). Whoever is on the way can take a number that he sees. */
+/** A profile for sequence numbers (PROTOCOL.md section 7). Whoever is on the way can take a number that he sees. */
 export interface SequenceNumberProfile {
   readonly name: string;
   /** Name or address of the server; undefined where whoever wrote the profile did not know it. */
