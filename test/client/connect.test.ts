@@ -86,6 +86,32 @@ describe('connections by sequence number', { skip: notIsolated }, () => {
     });
   }
 
+  test('only the family that is wanted', { skip: noTcpdump }, async t => {
+    const scene = await Guarded.create(t);
+    const { ipv4, ipv6 } = scene.network.server;
+    await scene.watch();
+    for (const [option, version] of [
+      ['-4', 4],
+      ['-6', 6],
+    ] as const) {
+      const { status } = await withName(scene, [ipv4, ipv6], option, '--timeout', '600ms');
+      assert.equal(status, 3);
+      const versions = (await scene.syns(version === 4 ? 1 : 2)).map(syn => syn[0]! >> 4);
+      assert.equal(versions.at(-1), version);
+      assert.equal(new Set(versions).size, version === 4 ? 1 : 2);
+    }
+  });
+
+  test('where it cannot be kept which numbers were used, it says so and goes on', async t => {
+    const scene = await Guarded.create(t);
+    await scene.admit([0]);
+    const env = { XDG_STATE_HOME: '/dev/null/state' };
+    const words = scene.words(scene.network.server.ipv4);
+    const { status, stdout, stderr } = await said(scene.start(words, { env, input: 'hello\n' }));
+    assert.deepEqual({ status, stdout }, { status: 0, stdout: 'hello\n' });
+    assert.match(stderr, /^portknock: warning: \/dev\/null\/state\/.*cannot be kept \(ENOTDIR\)\n$/);
+  });
+
   test('a second connection takes the next number, a third the one before', async t => {
     const scene = await Guarded.create(t);
     await scene.admit([-1, 0, 1]);
@@ -297,11 +323,11 @@ function steady(syn: Buffer): string {
 }
 
 /** Connects to a name that has these addresses, in a hosts file that only this run sees. */
-function withName(scene: Guarded, addresses: readonly string[]) {
+function withName(scene: Guarded, addresses: readonly string[], ...options: readonly string[]) {
   const file = `${scene.user.folder}/hosts`;
   const hosts = addresses.map(address => `${address} two.test`).join('\n');
   const script = `printf '%s\\n' "$1" > ${file} && mount --bind ${file} /etc/hosts && shift && exec "$@"`;
-  const client = [process.execPath, clientPath, ...scene.words('two.test', '-v')];
+  const client = [process.execPath, clientPath, ...scene.words('two.test', '-v', ...options)];
   return said(
     scene.client.namespace.start('unshare', ['--mount', 'sh', '-c', script, 'sh', hosts, ...client], {
       env: scene.user.environment,
