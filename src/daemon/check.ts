@@ -1,6 +1,7 @@
 /** `portknockd check`: what a configuration comes to, for the person who wrote it. */
 import { formatStep } from '../methods/plain-sequence/format.js';
 import { windowLength } from '../methods/port-sequence/spelling.js';
+import { findAccount } from '../system/account.js';
 import { formatDuration, roughly } from '../system/duration.js';
 import { describeCommand, mainCommand } from './command.js';
 import type {
@@ -11,7 +12,6 @@ import type {
   PortSequenceSettings,
   SequenceSettings,
 } from './config.js';
-import { findAccount } from './privileges.js';
 import { formatService } from './schema.js';
 import { type GuessingOdds, guessingOdds } from './series.js';
 import { guardedServices } from './table.js';

@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module';
 import { closestMatch } from 'leven';
 import { spellings } from '../methods/port-sequence/spelling.js';
+import { findAccount } from '../system/account.js';
 import {
   dashed,
   integerArgument,
@@ -27,7 +28,7 @@ import { type KnockdSettings, knockdReader } from './knockd/settings.js';
 import { type LogFormat, openLog } from './log.js';
 import { Monitor } from './monitor.js';
 import { sshOrigin } from './origin.js';
-import { addUserCommand, findAccount } from './privileges.js';
+import { addUserCommand } from './privileges.js';
 import { defaultUser } from './schema.js';
 import { defaultConfigFile, readConfig } from './settings.js';
 import { formatStatus, type Status } from './status.js';

@@ -1,28 +1,10 @@
 /**
- * Who the listener is: users and groups, and the command that gives up everything else before it starts.
+ * Who the listener is, and the command that gives up everything else before it starts.
  *
  * setpriv (util-linux) does it before Node runs, for all of its threads; a process can only do it for one.
  */
-import { execFileSync } from 'node:child_process';
+import { findAccount } from '../system/account.js';
 import { OperatorError, type Place } from '../system/error.js';
-
-export interface Account {
-  readonly uid: number;
-  readonly gid: number;
-}
-
-/** A user by name, from wherever this system keeps them; undefined where there is none. */
-export function findAccount(name: string): Account | undefined {
-  try {
-    const id = (option: string) =>
-      Number(
-        execFileSync('id', [option, '--', name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
-      );
-    return { uid: id('-u'), gid: id('-g') };
-  } catch {
-    return undefined;
-  }
-}
 
 /** How Debian makes a user for a listener. */
 export function addUserCommand(user: string): string {

@@ -3,10 +3,10 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import { type Account, findAccount } from '../system/account.js';
 import { errorCode } from '../system/error.js';
 import type { Started } from './command.js';
 import { type Log, messageOf, printable } from './log.js';
-import { type Account, findAccount } from './privileges.js';
 
 /** A command with its placeholders filled in, and what it is run for. */
 export interface Errand extends Started {

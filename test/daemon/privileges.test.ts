@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { openLog, printable } from '../../src/daemon/log.js';
-import { findAccount, unprivileged } from '../../src/daemon/privileges.js';
+import { unprivileged } from '../../src/daemon/privileges.js';
 import { openState } from '../../src/daemon/state.js';
 import { OperatorError } from '../../src/system/error.js';
 import { temporaryFolder, writeFile } from './folder.js';
@@ -15,13 +15,6 @@ const idOf = (option: string, name: string) =>
   Number(execFileSync('id', [option, name], { encoding: 'utf8' }));
 const nobody = { uid: idOf('-u', 'nobody'), gid: idOf('-g', 'nobody') };
 const me = execFileSync('id', ['-un'], { encoding: 'utf8' }).trim();
-
-test('accounts are found by name, and nothing else is a name', () => {
-  assert.deepEqual(findAccount('root'), { uid: 0, gid: 0 });
-  assert.deepEqual(findAccount('nobody'), nobody);
-  for (const name of ['no-such-user', '', '--help', '-u', 'a b'])
-    assert.equal(findAccount(name), undefined, name);
-});
 
 /** The command of a listener where we are the user of that number. */
 function as(t: TestContext, uid: number, user: string): string[] {

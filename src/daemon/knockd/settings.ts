@@ -4,10 +4,10 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseAddress } from '../../net/address.js';
+import { findAccount } from '../../system/account.js';
 import { errorCode, OperatorError } from '../../system/error.js';
 import type { Command, CommandDoor, Commands, Config } from '../config.js';
 import { readOneTime } from '../onetime.js';
-import { findAccount } from '../privileges.js';
 import { defaultStateDirectory, defaultUser } from '../schema.js';
 import { noSequences } from '../turn.js';
 import { sequenceWarnings } from '../weakness.js';
