@@ -59,6 +59,8 @@ export class Numbers {
   #given: Given | undefined;
   #settings: SequenceNumberSettings | undefined;
   #sources: ReadonlyMap<string, Source> = new Map();
+  /** Those that have been written down. */
+  #kept: ReadonlyMap<string, Source> | undefined;
   /** What the kernel held when we came, until that is dealt with. */
   #found: ReadonlySet<number> | undefined;
   /** The steps that have been dealt with for every source. */
@@ -216,17 +218,18 @@ export class Numbers {
     const range = this.#range(settings);
     if (range.first === this.#settled?.first && range.last === this.#settled.last) return;
     const { fresh, blocked } = await this.#decide(settings, table, range);
-    if (fresh.length > 0) {
-      await this.#given!.extend(spanOf(fresh, settings));
-      await this.#keepSources();
-    }
-    table.forget();
-    for (const number of fresh) {
-      this.#sources.get(number.source)?.settled.add(number.step);
-      table.remember(number, settings);
+    try {
+      if (fresh.length > 0) {
+        await this.#given!.extend(spanOf(fresh, settings));
+        await this.#keepSources();
+      }
+    } catch (error) {
+      for (const { source, step } of fresh) this.#sources.get(source)?.settled.delete(step);
+      throw error;
     }
     this.#settled = range;
     this.#endTakeOver(table, blocked, settings, range);
+    table.forget();
     await table.add(fresh, settings);
   }
 
@@ -258,13 +261,13 @@ export class Numbers {
     table: NumberTable,
   ): Numbered | undefined {
     const wasGiven = this.#wasGiven(source, step, settings);
+    source.settled.add(step);
     if (!wasGiven || this.#found !== undefined) {
       const number = { source: source.name, port: source.port, step, number: source.series.at(step) };
       const isThere = this.#found?.has(keyOf(number)) === true;
       if (!isThere && !wasGiven && number.number !== noNumber) return number;
       if (isThere) table.remember(number, settings);
     }
-    source.settled.add(step);
     return undefined;
   }
 
@@ -293,8 +296,11 @@ export class Numbers {
   }
 
   async #keepSources(): Promise<void> {
+    if (this.#kept === this.#sources) return;
+    const sources = this.#sources;
     const failure = await this.#given!.setSources(new Set(this.#sources.keys()), this.#clock.wall());
-    if (failure !== undefined) this.#complain('cannot write down who has sequence numbers', failure);
+    if (failure === undefined) this.#kept = sources;
+    else this.#complain('cannot write down who has sequence numbers', failure);
   }
 }
 

@@ -82,9 +82,21 @@ export class NumberTable {
     return entry !== undefined;
   }
 
-  /** Puts in numbers that are remembered. @throws SystemError, and more than these may be missing then */
-  add(numbers: readonly Numbered[], periods: Periods): Promise<void> {
-    return this.#inBatches(numbers, batch => this.#store.add(this.#timed(batch, periods)));
+  /** Puts in numbers, and remembers them even where that fails. @throws SystemError, and any may be missing then */
+  async add(numbers: readonly Numbered[], periods: Periods): Promise<void> {
+    const remember = (batch: readonly Numbered[]) => {
+      for (const number of batch) this.remember(number, periods);
+    };
+    let done = 0;
+    try {
+      await this.#inBatches(numbers, batch => {
+        remember(batch);
+        done += batch.length;
+        this.#store.add(this.#timed(batch, periods));
+      });
+    } finally {
+      remember(numbers.slice(done));
+    }
   }
 
   /** Takes out what is over. @throws SystemError */

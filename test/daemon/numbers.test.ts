@@ -50,6 +50,17 @@ for (const [periodMs, toleranceMs] of [
   });
 }
 
+test('the number of a period is there a little before any clock is in it, and no earlier', async t => {
+  const bench = await loaded(t);
+  const { clock, set } = bench;
+  // The fastest clock is in the next period in 23 s.
+  const next = numberAt('desk', clock.wall() + 60_000);
+  await clock.pass(19_500);
+  assert.ok(!set.has(next));
+  await clock.pass(1500);
+  assert.ok(set.has(next));
+});
+
 test('each client has numbers of its own, on each of its ports', async t => {
   const bench = await loaded(t, { desk: { ports: [22, 443] }, phone: {} });
   const { set, clock } = bench;

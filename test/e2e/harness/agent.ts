@@ -2,15 +2,23 @@
  * A program that waits within a namespace and does what a test asks, one JSON object a line in, one out: so that a
  * connection is tried in a few milliseconds, without starting a program for it. Its other end is host.ts.
  */
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import { numberedSocket } from './numbered.js';
 
 /** What became of an attempt to connect. */
 export type PortState = 'open' | 'refused' | 'silent';
 
 export type Request =
   | { readonly do: 'probe'; readonly address: string; readonly port: number; readonly waitMs: number }
-  | { readonly do: 'greet'; readonly address: string; readonly port: number; readonly waitMs: number }
+  | {
+      readonly do: 'greet';
+      readonly address: string;
+      readonly port: number;
+      readonly waitMs: number;
+      /** The sequence number of its SYN; the kernel's own where there is none. */
+      readonly number?: number;
+    }
   | { readonly do: 'tap'; readonly address: string; readonly ports: readonly number[] }
   | { readonly do: 'serve'; readonly port: number; readonly greeting: string };
 
@@ -26,9 +34,15 @@ const act = {
       socket.on('connect', () => settle({ state: 'open' }));
     }),
   greet: (request: Request & { do: 'greet' }) =>
-    attempt(request.address, request.port, request.waitMs, (socket, settle) => {
-      socket.on('data', data => settle({ state: 'open', greeting: data.toString('utf8').trimEnd() }));
-    }),
+    attempt(
+      request.address,
+      request.port,
+      request.waitMs,
+      (socket, settle) => {
+        socket.on('data', data => settle({ state: 'open', greeting: data.toString('utf8').trimEnd() }));
+      },
+      request.number,
+    ),
   tap: async ({ address, ports }: Request & { do: 'tap' }) => {
     for (const port of ports) await tap(address, port);
     return {};
@@ -59,9 +73,11 @@ function attempt(
   port: number,
   waitMs: number,
   watch: (socket: Socket, settle: (reply: Reply) => void) => void,
+  number?: number,
 ): Promise<Reply> {
   return new Promise(resolve => {
-    const socket = connect({ host: address, port });
+    const socket = number === undefined ? new Socket() : numberedSocket(address, number);
+    socket.connect({ host: address, port });
     const settle = (reply: Reply) => {
       clearTimeout(deadline);
       socket.destroy();

@@ -26,11 +26,17 @@ export interface DaemonSettings {
   readonly portSequence?: Settings;
   readonly sequenceNumber?: Settings;
   readonly guard?: Settings;
+  readonly sequenceNumber?: Settings;
   readonly basePort?: number;
   /** How its clients knock; `spread` by default. */
   readonly spelling?: Spelling;
   /** Lines that stand before the first table. */
   readonly top?: Settings;
+}
+
+/** The psk of a client of this name. */
+export function pskOf(client: string): string {
+  return `${client}'s own secret, long enough`;
 }
 
 export class Daemon {
@@ -79,6 +85,7 @@ export class Daemon {
         }),
         ...(settings.sequenceNumber === undefined ? [] : table('[sequence_number]', settings.sequenceNumber)),
         ...(settings.guard === undefined ? [] : table('[guard]', settings.guard)),
+        ...(settings.sequenceNumber === undefined ? [] : table('[sequence_number]', settings.sequenceNumber)),
         ...doors.flatMap(door => table('[[door]]', door)),
         ...clients.flatMap(client => table('[[client]]', this.#withKey({ doors: everyDoor, ...client }))),
         '',
@@ -119,7 +126,9 @@ export class Daemon {
   }
 
   #withKey(client: NamedSettings): Settings {
-    if (['key_file', 'classic_passphrase_file', 'psk_file'].some(key => key in client)) return client;
+    const { psk_file: pskFile } = client;
+    if (typeof pskFile === 'string') writeSecret(this.folder, pskFile, `${pskOf(client.name)}\n`);
+    if ('psk_file' in client || 'key_file' in client || 'classic_passphrase_file' in client) return client;
     const keyFile = `${client.name}.key`;
     this.#writeKey(keyFile);
     return { ...client, key_file: keyFile };

@@ -33,6 +33,16 @@ export class Host {
     return (await this.#ask({ do: 'greet', address, port, waitMs })).greeting;
   }
 
+  /** The same for a connection whose SYN has this sequence number. */
+  async greetingBy(
+    number: number,
+    address: string,
+    port: number,
+    waitMs = defaultWaitMs,
+  ): Promise<string | undefined> {
+    return (await this.#ask({ do: 'greet', address, port, waitMs, number })).greeting;
+  }
+
   /** Sends one SYN to each of these ports, in this order: a recorded knock played again, or any other. */
   async tap(address: string, ports: readonly number[]): Promise<void> {
     await this.#ask({ do: 'tap', address, ports });
