@@ -26,7 +26,6 @@ export interface DaemonSettings {
   readonly portSequence?: Settings;
   readonly sequenceNumber?: Settings;
   readonly guard?: Settings;
-  readonly sequenceNumber?: Settings;
   readonly basePort?: number;
   /** How its clients knock; `spread` by default. */
   readonly spelling?: Spelling;
@@ -85,7 +84,6 @@ export class Daemon {
         }),
         ...(settings.sequenceNumber === undefined ? [] : table('[sequence_number]', settings.sequenceNumber)),
         ...(settings.guard === undefined ? [] : table('[guard]', settings.guard)),
-        ...(settings.sequenceNumber === undefined ? [] : table('[sequence_number]', settings.sequenceNumber)),
         ...doors.flatMap(door => table('[[door]]', door)),
         ...clients.flatMap(client => table('[[client]]', this.#withKey({ doors: everyDoor, ...client }))),
         '',
