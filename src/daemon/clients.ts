@@ -20,11 +20,13 @@ export interface ClientRequest {
   /** Where the client finds this server. */
   readonly host: string | undefined;
   readonly address: 'required' | 'optional';
+  /** Whether it is to connect with sequence numbers where its doors can be knocked for too. */
+  readonly sequenceNumber: boolean;
 }
 
 /**
- * Adds a client with a fresh secret: a psk where all its doors take sequence numbers and nothing else opens them, otherwise
- * a key. @returns its profile @throws OperatorError(s); then nothing has changed
+ * Adds a client with a fresh secret: a psk for sequence numbers where that is wanted, or where no client can open its doors
+ * otherwise; else a key. @returns its profile @throws OperatorError(s); then nothing has changed
  */
 export function addClient(
   config: Config,
@@ -32,13 +34,23 @@ export function addClient(
 ): PortSequenceProfile | SequenceNumberProfile {
   requireNewClient(config, request);
   const doors = config.doors.filter(({ name }) => request.doors.includes(name));
-  return doors.every(isForNumbersAlone)
+  const cannot = doors.find(door => !takesNumbers(door));
+  if (request.sequenceNumber && cannot !== undefined) {
+    throw new OperatorError('usage', `door "${cannot.name}" takes no sequence numbers`, {
+      hint: 'write sequence_number = true into its table, or leave out --sequence-number',
+    });
+  }
+  return request.sequenceNumber || doors.every(isForNumbersAlone)
     ? addNumberClient(config, request, doors)
     : addSealedClient(config, request);
 }
 
+function takesNumbers(door: Door): boolean {
+  return door.kind === 'services' && door.sequenceNumber;
+}
+
 function isForNumbersAlone(door: Door): boolean {
-  return door.kind === 'services' && door.sequenceNumber && door.command === undefined;
+  return takesNumbers(door) && door.command === undefined;
 }
 
 function addNumberClient(

@@ -58,11 +58,17 @@ export class DoorReader extends TableReader {
     };
   }
 
-  #refuseStray(table: Table<'door'>, path: Path, keys: readonly string[], partner: string): void {
+  #refuseStray(
+    table: Table<'door'>,
+    path: Path,
+    keys: readonly string[],
+    partner: string,
+    hint?: string,
+  ): void {
     const given = (this.document.value['door'] as object[])[path[1] as number]!;
     const stray = keys.find(key => key in given);
     if (stray !== undefined) {
-      this.mistake([...path, stray], `door "${table.name}": "${stray}" goes with ${partner} only`);
+      this.mistake([...path, stray], `door "${table.name}": "${stray}" goes with ${partner} only`, hint);
     }
   }
 
@@ -76,7 +82,8 @@ export class DoorReader extends TableReader {
       this.mistake([...path, 'services'], message, 'give its UDP services a door of their own');
     }
     if (opensOtherwise(table)) return;
-    this.#refuseStray(table, path, ['open_for', 'single_use'], '"command" or "sequence"');
+    const hint = 'leave it out: a number lets in one connection, and opens nothing that could be closed';
+    this.#refuseStray(table, path, ['open_for', 'single_use'], '"command" or "sequence"', hint);
   }
 
   #warnOfPrograms(table: Table<'door'>, path: Path): void {

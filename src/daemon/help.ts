@@ -14,6 +14,7 @@ Keeps services out of everybody's sight, and lets in who knocks.
     --base-port PORT           first port of the window (one by chance)
     --spelling ordered         knocks of 16 SYNs in order, in 256 ports (spread: any
                                19 of 32 SYNs, in 4096 ports)
+    --sequence-number          no knocks: doors for connections with sequence numbers
     --user USER                whom the listener runs as (portknock)
     --always-allow NETWORK     who needs no knock; also added: the address that
                                you are connected from, but for
@@ -22,6 +23,7 @@ Keeps services out of everybody's sight, and lets in who knocks.
     --door DOOR                which door; may be given again
     --host HOST                where the client finds this machine
     --address optional         for a client behind NAT (required)
+    --sequence-number          connects with sequence numbers, where the door takes both
   client list
   client remove NAME         refuse its knocks from now on
   status [--json]            what is open, who knocked, what was counted

@@ -20,12 +20,15 @@ export interface InitRequest {
   readonly doors: readonly string[];
   readonly user: string;
   readonly basePort: number | undefined;
-  readonly spelling: Spelling;
+  /** Undefined: spread. */
+  readonly spelling: Spelling | undefined;
+  /** Whether doors are for sequence numbers, and not for knocks. */
+  readonly sequenceNumber: boolean;
   /** Networks in text. */
   readonly alwaysAllow: readonly string[];
 }
 
-/** Writes portknockd.toml and site.key. @returns the path of the first @throws OperatorError; then nothing is left over */
+/** Writes portknockd.toml, and site.key for knocks. @returns the path of the first @throws OperatorError; then nothing is left over */
 export function init(request: InitRequest): string {
   const text = configurationText(request);
   try {
@@ -39,27 +42,54 @@ export function init(request: InitRequest): string {
   const keyFile = join(request.directory, 'site.key');
   // First, for it is the one that must not be there yet.
   createFile(file, text, 0o644);
+  const made = [file];
   try {
-    createFile(keyFile, encodeKey(randomBytes(keyLength)), 0o600);
-  } catch (error) {
-    rmSync(file);
-    throw error;
-  }
-  try {
+    if (!request.sequenceNumber) {
+      createFile(keyFile, encodeKey(randomBytes(keyLength)), 0o600);
+      made.push(keyFile);
+    }
     readConfig(file);
   } catch (error) {
-    for (const path of [file, keyFile]) rmSync(path);
+    for (const path of made) rmSync(path);
     throw error;
   }
   return file;
 }
 
-function configurationText({ doors, user, basePort, spelling, alwaysAllow }: InitRequest): string {
+function configurationText(request: InitRequest): string {
+  const { doors, user, alwaysAllow, sequenceNumber } = request;
   const networks = alwaysAllow.map(text => {
     const network = parseNetwork(text);
     if (network !== undefined) return JSON.stringify(network.text);
     throw new OperatorError('usage', `--always-allow expected an address or a network, got "${text}"`);
   });
+  return `# portknockd's configuration; portknockd.8 explains every key.
+# Try a change with: portknockd check
+
+user = "${user}"
+
+${sequenceNumber ? numberSection(request) : windowSection(request)}
+[guard]
+# These reach every service without knocking.
+always_allow = [${networks.join(', ')}]
+${doors.map((door, index) => doorText(door, sequenceNumber ? undefined : index + 1)).join('')}
+# Clients follow here: portknockd client add NAME --door DOOR --host THIS-HOST
+`;
+}
+
+function numberSection({ basePort, spelling }: InitRequest): string {
+  if (basePort !== undefined || spelling !== undefined) {
+    const stray = basePort === undefined ? '--spelling' : '--base-port';
+    throw new OperatorError('usage', `${stray} has no meaning with --sequence-number: nothing is knocked`);
+  }
+  return `[sequence_number]
+# Each number is good for so long, and so much longer for clocks that differ.
+period = "30s"
+tolerance = "30s"
+`;
+}
+
+function windowSection({ doors, basePort, spelling = 'spread' }: InitRequest): string {
   const base = basePort ?? randomBase(doors, spelling);
   const most = highestBasePort[spelling];
   if (base > most) {
@@ -67,22 +97,11 @@ function configurationText({ doors, user, basePort, spelling, alwaysAllow }: Ini
       hint: `the window of the ${spelling} spelling has ${windowLength[spelling]} ports`,
     });
   }
-  return `# portknockd's configuration; portknockd.8 explains every key.
-# Try a change with: portknockd check
-
-user = "${user}"
-
-[port_sequence]
+  return `[port_sequence]
 # A knock is ${spelling === 'spread' ? 'any 19 of 32 SYNs, in any order' : '16 SYNs in order'}; every client's profile says the same.
 spelling = "${spelling}"
 base_port = ${base}
 site_key_file = "site.key"
-
-[guard]
-# These reach every service without knocking.
-always_allow = [${networks.join(', ')}]
-${doors.map(doorText).join('')}
-# Clients follow here: portknockd client add NAME --door DOOR --host THIS-HOST
 `;
 }
 
@@ -99,7 +118,8 @@ function randomBase(doors: readonly string[], spelling: Spelling): number {
   });
 }
 
-function doorText(text: string, index: number): string {
+/** @param command its number, for knocks; undefined: for sequence numbers */
+function doorText(text: string, command: number | undefined): string {
   const [name = '', list = ''] = text.split('=');
   const services = list.split(',');
   if (!namePattern.test(name) || !services.every(service => parseService(service) !== undefined)) {
@@ -108,8 +128,7 @@ function doorText(text: string, index: number): string {
   return `
 [[door]]
 name = "${name}"
-command = ${index + 1}
+${command === undefined ? 'sequence_number = true' : `command = ${command}`}
 services = [${services.map(service => `"${service}"`).join(', ')}]
-open_for = "30s"
-`;
+${command === undefined ? '' : 'open_for = "30s"\n'}`;
 }

@@ -52,6 +52,7 @@ const options = {
   spelling: { kind: 'text' },
   alwaysAllow: { kind: 'texts' },
   withoutMyAddress: { kind: 'flag' },
+  sequenceNumber: { kind: 'flag' },
   host: { kind: 'text' },
   address: { kind: 'text' },
   undoAfter: { kind: 'text' },
@@ -64,6 +65,8 @@ type Command = (args: readonly string[], given: Given) => unknown;
 /** How a configuration of knockd's is read, for every command that reads one. */
 const knockdOptions = ['knockdConf', 'interface', 'scanGuard', 'stateDirectory', 'user'] as const;
 
+const initOptions = ['basePort', 'spelling', 'alwaysAllow', 'withoutMyAddress'] as const;
+
 /** What each command takes beside --config, and does. */
 const commands: Readonly<
   Record<string, { readonly takes: readonly (keyof Given)[]; readonly run: Command }>
@@ -71,10 +74,10 @@ const commands: Readonly<
   run: { takes: ['capture', 'log', ...knockdOptions], run: runDaemon },
   check: { takes: knockdOptions, run: runCheck },
   init: {
-    takes: ['directory', 'door', 'user', 'basePort', 'spelling', 'alwaysAllow', 'withoutMyAddress'],
+    takes: [...initOptions, 'directory', 'door', 'user', 'sequenceNumber'],
     run: runInit,
   },
-  client: { takes: ['door', 'host', 'address'], run: runClient },
+  client: { takes: ['door', 'host', 'address', 'sequenceNumber'], run: runClient },
   status: { takes: ['json', ...knockdOptions], run: runStatus },
   open: { takes: knockdOptions, run: (args, given) => runDoor('open', args, given) },
   close: { takes: knockdOptions, run: (args, given) => runDoor('close', args, given) },
@@ -204,6 +207,9 @@ function runCheck(args: readonly string[], given: Given): number {
 
 function runInit(args: readonly string[], given: Given): void {
   requireArguments(args);
+  if (given.config !== undefined) {
+    throw new OperatorError('usage', 'init takes no --config', { hint: 'name the folder: --directory DIR' });
+  }
   const mine = given.withoutMyAddress ? undefined : sshOrigin();
   const file = init({
     directory: given.directory ?? '/etc/portknock',
@@ -211,7 +217,9 @@ function runInit(args: readonly string[], given: Given): void {
     user: given.user ?? defaultUser,
     basePort:
       given.basePort === undefined ? undefined : integerArgument('--base-port', given.basePort, 1, 65535),
-    spelling: wordArgument('--spelling', given.spelling ?? 'spread', spellings),
+    spelling:
+      given.spelling === undefined ? undefined : wordArgument('--spelling', given.spelling, spellings),
+    sequenceNumber: given.sequenceNumber,
     alwaysAllow: [...given.alwaysAllow, ...(mine === undefined ? [] : [mine])],
   });
   const option = file === defaultConfigFile ? '' : ` --config ${file}`;
@@ -248,6 +256,7 @@ async function runClient(args: readonly string[], given: Given): Promise<void> {
       doors: given.door,
       host: given.host,
       address: addressChoice(given.address),
+      sequenceNumber: given.sequenceNumber,
     });
     print(formatProfile(profile));
   }

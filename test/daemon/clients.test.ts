@@ -17,7 +17,15 @@ import { smallText } from './reading.js';
 function fresh(t: TestContext): string {
   const directory = temporaryFolder(t);
   const doors = ['ssh=tcp/22', 'web=tcp/80,udp/443'];
-  return init({ directory, doors, user: 'portknock', basePort: 40_000, spelling: 'spread', alwaysAllow: [] });
+  return init({
+    directory,
+    doors,
+    user: 'portknock',
+    basePort: 40_000,
+    spelling: 'spread',
+    sequenceNumber: false,
+    alwaysAllow: [],
+  });
 }
 
 const request = (name: string, changes: Partial<ClientRequest> = {}): ClientRequest => ({
@@ -25,6 +33,7 @@ const request = (name: string, changes: Partial<ClientRequest> = {}): ClientRequ
   doors: ['ssh'],
   host: 'knock.example.org',
   address: 'required',
+  sequenceNumber: false,
   ...changes,
 });
 
@@ -320,4 +329,18 @@ test('a file is replaced when its new text is good, and then only', t => {
   writeFile(join(path, '..'), 'file.new', 'somebody at work');
   assert.equal(caught(() => replaceFile(path, 'newer', () => {})).code, 'exists');
   assert.equal(textOf(path), 'new');
+});
+
+test('where a door takes both, a client connects with sequence numbers if that is said', t => {
+  const both = numbered.replace('true', 'true\ncommand = 1');
+  const file = writeFile(temporaryFolder(t), 'portknockd.toml', both, 0o640);
+  const add = (name: string, doors: string[]) =>
+    addClient(readConfig(file), request(name, { doors, sequenceNumber: true }));
+  assert.equal(add('desk', ['git']).method, 'sequence-number');
+  const other = written(t, numbered + smallText);
+  assert.throws(
+    () => addClient(readConfig(other), request('desk', { sequenceNumber: true })),
+    /door "ssh" takes no sequence numbers/,
+  );
+  assert.ok(!existsSync(join(other, '../desk.psk')));
 });

@@ -15,6 +15,7 @@ const request = (directory: string, changes: Partial<InitRequest> = {}): InitReq
   user: 'portknock',
   basePort: undefined,
   spelling: 'ordered',
+  sequenceNumber: false,
   alwaysAllow: [],
   ...changes,
 });
@@ -134,4 +135,42 @@ test('a folder that cannot be made is said as such', t => {
   );
   writeFileSync(file, '');
   assert.ok(existsSync(file));
+});
+
+test('for sequence numbers there is no window, no site key, and clients get psks', t => {
+  const directory = temporaryFolder(t);
+  const file = init(request(directory, { sequenceNumber: true, spelling: undefined }));
+  assert.deepEqual(readdirSync(directory), ['portknockd.toml']);
+  const { portSequence, doors, warnings } = readConfig(file);
+  assert.equal(portSequence, undefined);
+  assert.deepEqual(
+    doors.map(door => [door.name, door.command, door.kind === 'services' && door.sequenceNumber]),
+    [['ssh', undefined, true]],
+  );
+  assert.deepEqual(warnings, []);
+});
+
+for (const [stray, changes] of [
+  ['--spelling', {}],
+  ['--base-port', { spelling: undefined, basePort: 40_000 }],
+] as const) {
+  test(`${stray} has no meaning for sequence numbers`, t => {
+    const directory = temporaryFolder(t);
+    assert.throws(
+      () => init(request(directory, { sequenceNumber: true, ...changes })),
+      (error: unknown) =>
+        error instanceof OperatorError && error.message.startsWith(`${stray} has no meaning`),
+    );
+    assert.deepEqual(readdirSync(directory), []);
+  });
+}
+
+test('UDP has no sequence numbers: nothing is left over', t => {
+  const directory = temporaryFolder(t);
+  const doors = ['ssh=tcp/22,udp/60000'];
+  assert.throws(
+    () => init(request(directory, { sequenceNumber: true, spelling: undefined, doors })),
+    OperatorErrors,
+  );
+  assert.deepEqual(readdirSync(directory), []);
 });
