@@ -14,15 +14,23 @@ import type { KnockResult } from './result.js';
  * - `nothing-listens`: the port is reached, and nobody listens there
  * - `not-open`: the port did not open in time
  */
-export type KnockFailure =
-  | 'no-address'
-  | 'unreachable'
-  | 'not-permitted'
-  | 'used-up'
-  | 'sequence-file'
-  | 'clock'
-  | 'nothing-listens'
-  | 'not-open';
+export type KnockFailure = (typeof failures)[number];
+
+const failures = [
+  'no-address',
+  'unreachable',
+  'not-permitted',
+  'used-up',
+  'sequence-file',
+  'clock',
+  'nothing-listens',
+  'not-open',
+] as const;
+
+/** Whether a word is one of these. */
+export function isKnockFailure(code: string): code is KnockFailure {
+  return failures.some(failure => failure === code);
+}
 
 /** A knock that came to nothing: `code` says why, `message` and `hint` are for people. */
 export class KnockError extends OperatorError {

@@ -4,34 +4,42 @@ import { errorCode, OperatorError, OperatorErrors, report } from '../system/erro
 import { isClassic, isProfileName, type Profile, parseProfile } from '../system/profile.js';
 import type { ClientOptions, Invocation } from './invocation.js';
 import { loadProfile, longestProfile, profileNames, profilePath, saveProfile } from './profiles.js';
+import { defaultServedDirectory, readUsers, servedTo, unknownUsers } from './served.js';
 
 type Import = Extract<Invocation, { form: 'import' }>;
 
 /** @returns the exit status @throws OperatorError, OperatorErrors */
 export async function importProfile({ file, options }: Import): Promise<number> {
   const text = file === '-' ? await readInput() : readText(file);
-  const profile = renamed(parseProfile(text, { file: file === '-' ? 'standard input' : file }), options);
-  if (existsSync(profilePath(profile.name)) && !options.force) {
+  const named = renamed(parseProfile(text, { file: file === '-' ? 'standard input' : file }), options);
+  const profile = options.for === undefined ? named : servedTo(named, readUsers(options.for));
+  const folder = options.for === undefined ? undefined : (options.profiles ?? defaultServedDirectory);
+  if (existsSync(profilePath(profile.name, folder)) && !options.force) {
     throw new OperatorError('profile-exists', `there is a profile "${profile.name}" already`, {
       hint: '--force replaces it, --name NAME keeps both',
     });
   }
-  saveProfile(profile);
+  saveProfile(profile, folder);
   if (options.quiet) return 0;
   process.stdout.write(`imported ${summary(profile)}\n`);
   if (file !== '-') process.stderr.write(`portknock: hint: ${file} still holds the keys; delete it\n`);
-  const warning = warningFor(profile);
-  if (warning !== undefined) process.stderr.write(`portknock: warning: ${warning}\n`);
+  for (const warning of warningsFor(profile)) process.stderr.write(`portknock: warning: ${warning}\n`);
   return 0;
 }
 
-function warningFor(profile: Profile): string | undefined {
-  if (profile.method === 'port-sequence') {
-    return isClassic(profile.identity) ? 'whoever sees a classic knock can repeat it' : undefined;
+function warningsFor(profile: Profile): string[] {
+  switch (profile.method) {
+    case 'port-sequence':
+      return isClassic(profile.identity) ? ['whoever sees a classic knock can repeat it'] : [];
+    case 'plain-sequence': {
+      const isRepeatable = [...profile.doors.values()].some(({ sequence }) => sequence !== undefined);
+      return isRepeatable ? ['whoever sees a plain sequence can repeat it'] : [];
+    }
+    case 'sequence-number':
+      return unknownUsers(profile).map(
+        user => `there is no user "${user}" here: nobody is given a connection by it`,
+      );
   }
-  if (profile.method === 'sequence-number') return undefined;
-  const isRepeatable = [...profile.doors.values()].some(({ sequence }) => sequence !== undefined);
-  return isRepeatable ? 'whoever sees a plain sequence can repeat it' : undefined;
 }
 
 function renamed(profile: Profile, { name = profile.name, host = profile.host }: ClientOptions): Profile {

@@ -1,4 +1,4 @@
-/** A command line → what is to be done: one of seven forms, told apart by their first words. */
+/** A command line → what is to be done: one of eight forms, told apart by their first words. */
 import { closestMatch } from 'leven';
 import { dashed, integerArgument, type Options, readCommandLine } from '../system/command-line.js';
 import { OperatorError } from '../system/error.js';
@@ -34,6 +34,9 @@ const table = {
   name: { kind: 'text' },
   host: { kind: 'text' },
   force: { kind: 'flag', short: 'f' },
+  for: { kind: 'text' },
+  listen: { kind: 'text' },
+  profiles: { kind: 'text' },
   help: { kind: 'flag', short: 'h' },
   version: { kind: 'flag', short: 'V' },
 } as const;
@@ -79,7 +82,7 @@ export type Invocation =
       readonly options: ClientOptions;
     }
   | { readonly form: 'import'; readonly file: string; readonly options: ClientOptions }
-  | { readonly form: 'profiles'; readonly options: ClientOptions };
+  | { readonly form: 'profiles' | 'socket-service'; readonly options: ClientOptions };
 
 const delivering: readonly OptionName[] = [
   'timeout',
@@ -96,10 +99,7 @@ const knocking: readonly OptionName[] = [...sending, 'wait', 'dryRun', 'time', '
 const identity: readonly OptionName[] = ['clientId', 'siteKeyFile', 'keyFile', 'classicPassphraseFile'];
 
 const allowed: Readonly<
-  Record<
-    'direct' | 'profile' | 'sequence' | 'proxy' | 'connect' | 'import' | 'profiles',
-    readonly OptionName[]
-  >
+  Record<Extract<Invocation, { options: ClientOptions }>['form'], readonly OptionName[]>
 > = {
   direct: [...knocking, ...identity, 'spelling'],
   profile: knocking,
@@ -109,8 +109,9 @@ const allowed: Readonly<
     ...['pskFile', 'macPort', 'period', 'tolerance', 'clockOffset'],
     ...['socket', 'timeout', 'ipv4', 'ipv6', 'quiet', 'verbose'],
   ] as OptionName[],
-  import: ['name', 'host', 'force', 'quiet'],
+  import: ['name', 'host', 'force', 'quiet', 'for', 'profiles'],
   profiles: ['json'],
+  'socket-service': ['listen', 'profiles'],
 };
 
 const shapes = {
@@ -121,6 +122,7 @@ const shapes = {
   connect: 'portknock connect HOST PORT',
   import: 'portknock import FILE',
   profiles: 'portknock profiles',
+  'socket-service': 'portknock socket-service',
 };
 
 /** Reads the arguments after the program's name. @throws OperatorError `usage` */
@@ -153,9 +155,9 @@ type Form = keyof typeof allowed;
 
 function shape(input: readonly string[], options: ClientOptions): Extract<Invocation, { form: Form }> {
   const [first = '', second, third, fourth] = input;
-  if (first === 'profiles') {
-    requireCount('profiles', input, 1);
-    return { form: 'profiles', options };
+  if (first === 'profiles' || first === 'socket-service') {
+    requireCount(first, input, 1);
+    return { form: first, options };
   }
   if (first === 'import') {
     requireCount('import', input, 2);
@@ -204,7 +206,8 @@ function requireCount(form: Form, input: readonly string[], count: number, hint?
 }
 
 function subcommandHint(word: string): string | undefined {
-  const near = closestMatch(word, ['proxy', 'connect', 'import', 'profiles', 'sequence'], { maxDistance: 2 });
+  const words = ['proxy', 'connect', 'import', 'profiles', 'sequence', 'socket-service'];
+  const near = closestMatch(word, words, { maxDistance: 2 });
   return near && `did you mean: portknock ${near}?`;
 }
 
@@ -216,6 +219,9 @@ function requireAllowed(form: Form, options: ClientOptions): void {
     throw new OperatorError('usage', `${dashed(name)} has no meaning for: ${shapes[form]}`, {
       hint: home && `it belongs to: ${shapes[home]}`,
     });
+  }
+  if (form === 'import' && options.profiles !== undefined && options.for === undefined) {
+    throw new OperatorError('usage', '--profiles is about the socket service', { hint: 'add --for USER' });
   }
   const waits = form === 'proxy' || form === 'connect' || options.wait !== undefined;
   if (!waits && (options.timeout !== undefined || options.retries !== undefined)) {

@@ -73,13 +73,13 @@ export async function proxyByProfile(profile: SequenceNumberProfile, proxy: Prox
 }
 
 /** `portknock proxy PROFILE HOST PORT` with a profile that the socket service may have. @returns the exit status */
-export async function proxyByService({ name, port, options }: Proxy): Promise<number> {
+export async function proxyByService({ name, host, port, options }: Proxy): Promise<number> {
   requireAbsent(
     options,
     ['address', 'retries', 'delay', 'raw', 'door', 'clockOffset'],
     'has no meaning for the socket service',
   );
-  return runThroughService({ name }, port, options);
+  return runThroughService({ name, host }, port, options);
 }
 
 async function runThroughService(

@@ -9,13 +9,13 @@ import { replaceFile } from './files.js';
 import { profilesDirectory } from './folders.js';
 
 const extension = '.json';
-const subcommands = ['import', 'proxy', 'connect', 'profiles', 'sequence'];
+const subcommands = ['import', 'proxy', 'connect', 'profiles', 'sequence', 'socket-service'];
 /** Far more than the doors of any server take. */
 export const longestProfile = 65_536;
 
-/** Where the profile of a name is kept. */
-export function profilePath(name: string): string {
-  return join(profilesDirectory(), `${name}${extension}`);
+/** Where the profile of a name is kept. @param folder the user's own, or that of the socket service */
+export function profilePath(name: string, folder = profilesDirectory()): string {
+  return join(folder, `${name}${extension}`);
 }
 
 /** The names of all profiles, sorted. @throws OperatorError */
@@ -48,14 +48,17 @@ export function loadProfile(name: string): Profile {
 }
 
 /** Keeps a profile under its name, also after a power cut. @throws OperatorError */
-export function saveProfile(profile: Profile): void {
-  const path = profilePath(profile.name);
+export function saveProfile(profile: Profile, folder?: string): void {
+  const path = profilePath(profile.name, folder);
   try {
     replaceFile(path, formatProfile(profile), true);
   } catch (error) {
     const message = `${path}: cannot be written (${errorCode(error)})`;
     throw new OperatorError('unwritable-profile', message, {
-      hint: 'see that the folder is yours and has room, or set XDG_CONFIG_HOME to another',
+      hint:
+        folder === undefined
+          ? 'see that the folder is yours and has room, or set XDG_CONFIG_HOME to another'
+          : 'run as root, or give another folder with --profiles',
     });
   }
 }

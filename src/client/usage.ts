@@ -16,8 +16,9 @@ usage: portknock PROFILE [DOOR] [options]
        portknock proxy PROFILE HOST PORT [--door DOOR] [options]
        portknock connect HOST PORT --psk-file F [options]
        portknock connect HOST PORT [--socket PATH] [options]
-       portknock import FILE|- [--name NAME] [--host HOST] [--force]
+       portknock import FILE|- [--name NAME] [--host HOST] [--force] [--for USER[,USER]]
        portknock profiles [--json]
+       portknock socket-service [--listen PATH] [--profiles FOLDER]
 
   -w, --wait PORT         until the TCP port is open, knocking again where needed
   -t, --timeout DURATION  how long to wait (10s)
@@ -53,6 +54,11 @@ Sequence numbers, in the first packet of the connection itself: connect, and pro
       --tolerance DURATION    how far clocks may differ (30s)
   -T, --clock-offset [-]DURATION  added to the clock
       --socket PATH           where the socket service listens (/run/portknock/sockets)
+
+The socket service gives users without privilege or key connections that begin with a sequence number
+      --for USER[,USER]       whom it connects with the profile that is imported
+      --profiles FOLDER       where its profiles are (/etc/portknock/sockets)
+      --listen PATH           listen there; without it one request is served, as systemd has it
 
 In an ssh configuration: ProxyCommand portknock proxy PROFILE %h %p
 Exit status: 0 done, 1 failed, 2 wrong use, 3 did not open in time. More: man portknock
