@@ -45,6 +45,7 @@ export class SshServer {
    * Calls it from a host and has it run a command.
    *
    * @param options further ones of ssh, such as `-o ProxyCommand=…`
+   * @param runner what runs it, such as setpriv with its options
    */
   call(
     from: Host,
@@ -52,9 +53,10 @@ export class SshServer {
     command: string,
     options: readonly string[] = [],
     keyFile = this.keyFile,
+    runner: readonly string[] = ['env'],
   ): Program {
-    return from.namespace.start('ssh', [
-      ...['-F', 'none', '-i', keyFile, '-p', String(this.port), '-l', user],
+    return from.namespace.start(runner[0]!, [
+      ...[...runner.slice(1), 'ssh', '-F', 'none', '-i', keyFile, '-p', String(this.port), '-l', user],
       ...clientOptions.flatMap(option => ['-o', option]),
       ...options,
       address,
