@@ -119,7 +119,13 @@ function replyTo(error: unknown): SocketReply {
     return { error: 'failed', message: 'the socket service failed', hint: 'its log says why' };
   }
   const { code, message, hint } = error;
-  return { error: code, message, hint };
+  // What a user could do about it himself is not what helps here.
+  const isOurs = code === 'not-permitted';
+  return {
+    error: code,
+    message,
+    hint: isOurs ? 'it is the socket service that needs it: see its unit' : hint,
+  };
 }
 
 function whyOf(error: unknown): string {

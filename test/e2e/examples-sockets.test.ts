@@ -95,7 +95,12 @@ describe('started for each connection', { skip: noActivation() }, () => {
   test('without it it says what is missing', async t => {
     const none = new Map([...serviceUnit, ['CapabilityBoundingSet', ['CAP_KILL']]]);
     const { ask } = await activated(t, none);
-    await assert.rejects(ask(), { name: 'KnockError', code: 'not-permitted', message: /CAP_NET_ADMIN/ });
+    await assert.rejects(ask(), {
+      name: 'KnockError',
+      code: 'not-permitted',
+      message: /CAP_NET_ADMIN/,
+      hint: /see its unit/,
+    });
   });
 });
 

@@ -14,16 +14,22 @@ import type { Program, Scope } from './program.js';
 
 export const clientProgram = `${project}/dist/src/client/portknock.cjs`;
 
-/** No period ends during a test. */
+/** Hardly a period ends during a test. */
 const hour = 3600;
 const periods = { periodMs: hour * 1000, toleranceMs: hour * 1000 };
 export const psk = 'nine of ten tests need a key';
 
-/** Has a server drop every SYN to its port 22 but those with a number that is good now. */
+/** How many numbers are good at a moment, and how many between another moment and now. */
+export const numbersAtOnce = 3;
+export function numbersSince(begun: number): number {
+  return stepsTaken(Date.now(), periods).last - stepsTaken(begun, periods).first + 1;
+}
+
+/** Has a server drop every SYN to its port 22 but those with a number that is good now, or soon. */
 export async function guard(server: Host): Promise<void> {
   const series = new NumberSeries(Buffer.from(psk), 22);
   const { first, last } = stepsTaken(Date.now(), periods);
-  const numbers = Array.from({ length: last - first + 1 }, (_, at) => series.at(first + at));
+  const numbers = Array.from({ length: last - first + 2 }, (_, at) => series.at(first + at));
   await server.namespace.nft(`table inet guard { chain in {
     type filter hook input priority filter
     tcp dport 22 tcp flags & (syn | ack) == syn tcp sequence != { ${numbers.join(', ')} } drop
