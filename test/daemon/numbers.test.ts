@@ -174,6 +174,19 @@ test('a kernel that takes nothing is asked again, and the log says so', async t 
   assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
 });
 
+test('what was written down and did not come into the kernel before a crash is not given later', async t => {
+  const bench = new Bench(t);
+  bench.set.isFull = true;
+  await bench.load(desk);
+  assert.equal(bench.set.elements.size, 0);
+  bench.set.isFull = false;
+  bench.restart();
+  await bench.load(desk);
+  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [false, false, false]);
+  await bench.clock.pass(90_000);
+  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
+});
+
 test('a client that is gone loses its numbers at once, and a new one has them at once', async t => {
   const bench = await loaded(t, two);
   await bench.load({ desk: {}, phone: { revoked: true }, tablet: {} });
