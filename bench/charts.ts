@@ -101,6 +101,15 @@ const plans: readonly Plan[] = [
     titleOf: ({ name }) => name.replace(/:.*/, ''),
   },
   {
+    name: 'number-time',
+    title: 'From nothing to a connection',
+    axis: 'microseconds, logarithmic',
+    words:
+      'portknock: from the last packet of a knock. Sequence number: a connection whose first packet is the knock, from before its socket is made. Floor: the same to a port that nothing guards.',
+    scale: 'log',
+    shows: ({ part, unit, name }) => part === 'numbers' && unit === 'µs' && /^p(?:50|99) of \d/.test(name),
+  },
+  {
     name: 'memory',
     title: 'Resident memory',
     axis: 'MiB, logarithmic',

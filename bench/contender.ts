@@ -2,7 +2,7 @@
 import type { Place } from './namespaces.js';
 import type { Command } from './stopwatch.js';
 
-export type ContenderName = 'portknock' | 'native' | 'knockd' | 'fwknop' | 'fwknopUdp' | 'floor';
+export type ContenderName = 'portknock' | 'native' | 'number' | 'knockd' | 'fwknop' | 'fwknopUdp' | 'floor';
 
 /** A packet of a knock: a SYN, or a datagram where it has a payload. */
 export interface KnockPacket {
@@ -25,6 +25,8 @@ export interface Contender {
   readonly pipe?: string;
   /** The packets of one fresh knock from each of these addresses of the client's machine, in order. */
   composeKnocks(sources: readonly string[]): readonly (readonly KnockPacket[])[];
+  /** Numbers for connections that need no knock, each for one. */
+  takeNumbers?(count: number): readonly number[];
   /** Starts the daemon, where there is one. @returns when it hears knocks */
   start(): Promise<void>;
   stop(): Promise<void>;

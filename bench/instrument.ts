@@ -3,12 +3,19 @@
  * time, and ends with its standard input. Its other end is bench/remote.ts.
  */
 import { createInterface } from 'node:readline';
+import { type ConnectRequest, connectAll } from './connecting.js';
 import { type FloodRequest, flood } from './flooder.js';
 import { type KnockRequest, knockAndWait } from './prober.js';
 import { runSeries, type SeriesRequest } from './series.js';
 import { type RunRequest, type StartRequest, timeRun, timeStart } from './stopwatch.js';
 
-export type Request = KnockRequest | SeriesRequest | FloodRequest | RunRequest | StartRequest;
+export type Request =
+  | KnockRequest
+  | SeriesRequest
+  | ConnectRequest
+  | FloodRequest
+  | RunRequest
+  | StartRequest;
 
 function perform(request: Request): object | Promise<object> {
   switch (request.do) {
@@ -16,6 +23,8 @@ function perform(request: Request): object | Promise<object> {
       return knockAndWait(request);
     case 'series':
       return runSeries(request);
+    case 'connect':
+      return connectAll(request);
     case 'flood':
       return flood(request);
     case 'run':

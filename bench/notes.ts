@@ -17,6 +17,8 @@ export const notes: readonly string[] = [
   'command that the shell itself runs (echo to a pipe), until whose word it is counted; native door: one of',
   'portknockd’s own that opens a port, heard at the interface too. A sequence has opened if that was done within 1 s.',
   'knockd logs every SYN that goes on with a sequence, portknockd the first 1,000 in ten seconds.',
+  'Sequence number: a connection is counted from before its socket is made to the SYN-ACK, after one to an open port that',
+  'is not counted; the rate is that of one thread, which waits for each.',
   'Lost before the daemon: as portknockd counts, and the kernel for a UDP socket. For libpcap nobody does from outside.',
   areSeparate
     ? 'Processors: knocks and floods are sent on the last one, on which the kernel also does its part for each packet,'

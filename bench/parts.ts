@@ -11,6 +11,8 @@ import { measureInterference } from './interference.js';
 import { Knockd } from './knockd.js';
 import { measureLatency } from './latency.js';
 import { measureMemory } from './memory.js';
+import { Numbered } from './numbered.js';
+import { measureNumbers } from './numbers.js';
 import { Portknock } from './portknock.js';
 import { withScope } from './scope.js';
 import { createSequenced } from './sequenced.js';
@@ -31,6 +33,8 @@ export interface Counts {
   readonly starts: number;
   readonly idleSeconds: number;
   readonly sources: number;
+  /** Connections with a sequence number under a flood. */
+  readonly guessedTries: number;
 }
 
 export const fullCounts: Counts = {
@@ -43,6 +47,7 @@ export const fullCounts: Counts = {
   starts: 10,
   idleSeconds: 20,
   sources: 1_000_000,
+  guessedTries: 1000,
 };
 
 export const quickCounts: Counts = {
@@ -55,6 +60,7 @@ export const quickCounts: Counts = {
   starts: 3,
   idleSeconds: 5,
   sources: 200_000,
+  guessedTries: 100,
 };
 
 /** Everything that is compared. */
@@ -95,6 +101,7 @@ export const parts: Readonly<Record<string, Part>> = {
     whileRunning(daemons, () => measureClientRuns(daemons, floor, runs)),
   start: ({ daemons, floor }, { starts }) => measureStarts(daemons, floor, starts),
   sequences: (_, counts) => measureAllSequences(counts),
+  numbers: ({ portknock }, counts) => measureAllNumbers(portknock, counts),
   idle: ({ daemons }, { idleSeconds }) => whileRunning(daemons, () => measureIdle(daemons, idleSeconds)),
 };
 
@@ -119,6 +126,13 @@ function measureAllSequences(counts: Counts): Promise<Figure[]> {
       ...(await measureSpoofed(contenders, counts.floodedTries)),
       ...(await measureSequenceMemory(contenders, counts.sources)),
     ];
+  });
+}
+
+function measureAllNumbers(portknock: Portknock, counts: Counts): Promise<Figure[]> {
+  return withScope(async scope => {
+    const numbered = await Numbered.create(scope);
+    return whileRunning([numbered, portknock], () => measureNumbers(numbered, portknock, counts));
   });
 }
 

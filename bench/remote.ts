@@ -15,6 +15,7 @@ export interface Answer {
   readonly ms?: number;
   readonly sent?: number;
   readonly opened?: readonly boolean[];
+  readonly times?: readonly number[];
 }
 
 export class Remote {

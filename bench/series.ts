@@ -27,6 +27,8 @@ export interface PlannedKnock {
   readonly source: string;
   /** In order of arrival. */
   readonly arrivals: readonly Arrival[];
+  /** Instead of a knock: the sequence number of the one connection that is tried. */
+  readonly number?: number | undefined;
 }
 
 export interface SeriesRequest {
@@ -67,8 +69,10 @@ export function runSeries(request: SeriesRequest): SeriesResult {
   const lead = request.flood?.leadMs ?? 0;
   const startOf = (index: number) => lead + index * request.everyMs + Math.random() * turnMs;
   const pipe = request.pipe === undefined ? undefined : new CommandPipe(request.pipe);
-  const signOf = ({ source }: PlannedKnock) =>
-    pipe === undefined ? new Connecting(request, source) : new Listening(pipe, source);
+  const signOf = ({ source, number }: PlannedKnock) => {
+    if (pipe !== undefined) return new Listening(pipe, source);
+    return number === undefined ? new Connecting(request, source) : new Numbering(request, source, number);
+  };
   const tries = request.knocks.map((knock, index) => new Try(request, knock, startOf(index), signOf(knock)));
   const begun = performance.now();
   try {
@@ -123,6 +127,34 @@ class Connecting implements Sign {
     if (now < this.#next) return;
     this.#attempts.add(beginConnect(this.#door, this.#from));
     this.#next = now + attemptEveryMs;
+  }
+
+  isSeen(): boolean {
+    return this.#attempts.connected(0);
+  }
+
+  drop(): void {
+    this.#attempts.dropAll();
+  }
+}
+
+/** One connection, with a number. */
+class Numbering implements Sign {
+  readonly #door: Buffer;
+  readonly #from: Buffer;
+  readonly #number: number;
+  readonly #attempts = new Attempts(1);
+  #isBegun = false;
+
+  constructor({ address, door }: SeriesRequest, source: string, number: number) {
+    this.#door = socketAddress(address, door);
+    this.#from = socketAddress(source, 0);
+    this.#number = number;
+  }
+
+  advance(): void {
+    if (!this.#isBegun) this.#attempts.add(beginConnect(this.#door, this.#from, this.#number));
+    this.#isBegun = true;
   }
 
   isSeen(): boolean {

@@ -4,6 +4,7 @@
  */
 import koffi from 'koffi';
 import { libc, SystemError } from '../src/net/libc.js';
+import { openNumbered } from '../src/net/repair.js';
 
 const inet = 2;
 const stream = 1;
@@ -38,11 +39,15 @@ export function socketAddress(address: string, port: number): Buffer {
 /**
  * Begins a connection: its SYN is sent when this returns.
  * @param from an address of this machine, with port 0
+ * @param number the sequence number of its SYN; undefined: as the kernel chooses
  * @returns the socket
  * @throws SystemError
  */
-export function beginConnect(to: Buffer, from: Buffer): number {
-  const fd = libc().socket(inet, stream | nonBlocking | closeOnExec, 0);
+export function beginConnect(to: Buffer, from: Buffer, number?: number): number {
+  const fd =
+    number === undefined
+      ? libc().socket(inet, stream | nonBlocking | closeOnExec, 0)
+      : openNumbered(4, number);
   if (bindCall(fd, from, from.length) === -1) throw failed(fd, 'bind', koffi.errno());
   if (connectCall(fd, to, to.length) === -1) {
     const errno = koffi.errno();
@@ -76,6 +81,13 @@ export function isReadable(fd: number, waitMs: number): boolean {
   table.writeInt32LE(fd, 0);
   table.writeInt16LE(pollIn, 4);
   return ppollCall(table, 1, timespec(waitMs), null) === 1;
+}
+
+/** Whether a connection that was begun stands, or does within so long. @throws Error where it was refused */
+export function isConnected(fd: number, waitMs: number): boolean {
+  const one = new Attempts(1);
+  one.add(fd);
+  return one.connected(waitMs);
 }
 
 /** Has the kernel end this thread's waits when they are over, not up to 50 µs later (prctl(2), PR_SET_TIMERSLACK). */

@@ -34,6 +34,7 @@ export interface Goal {
 export const contenderTitles: Readonly<Record<ContenderName, string>> = {
   portknock: 'portknock',
   native: 'native door',
+  number: 'sequence number',
   knockd: 'knockd',
   fwknop: 'fwknop',
   fwknopUdp: 'fwknop -U',

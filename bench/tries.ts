@@ -39,7 +39,11 @@ export interface Found {
 export async function knockOften(contender: Contender, tries: Tries): Promise<Found> {
   const { pipe, place } = contender;
   const sources = Array.from({ length: tries.knocks }, () => place.freshSource());
-  const planned = plan(sources, contender.composeKnocks(sources), tries.way);
+  const numbers = contender.takeNumbers?.(tries.knocks) ?? [];
+  const planned = plan(sources, contender.composeKnocks(sources), tries.way).map((knock, index) => ({
+    ...knock,
+    number: numbers[index],
+  }));
   const stranger = { source: place.freshSource(), arrivals: [] };
   const {
     opened = [],

@@ -1,5 +1,6 @@
 /** The library's connections that are let in by the sequence number of their first packet. */
-import { Socket } from 'node:net';
+import { isIP, Socket } from 'node:net';
+import { addAbortSignal } from 'node:stream';
 import {
   defaultPeriodMs,
   defaultToleranceMs,
@@ -70,7 +71,7 @@ export function connect(options: ConnectOptions): Socket {
 
 /** A socket whose descriptor is exchanged for one with a number as soon as the address is known. */
 class NumberedSocket extends Socket {
-  readonly #options: ConnectOptions;
+  readonly #options: ConnectOptions & { readonly psk: Uint8Array };
   readonly #series: NumberSeries;
   readonly #placeholder: number;
   readonly #deadline: NodeJS.Timeout;
@@ -78,25 +79,27 @@ class NumberedSocket extends Socket {
 
   constructor(options: ConnectOptions, placeholder: number) {
     const { psk, port, macPort = port, timeoutMs = defaultTimeoutMs, signal } = options;
-    const ways = { fd: placeholder, manualStart: true, ...(signal === undefined ? {} : { signal }) };
+    // Else Node would read from it at once, which it takes for connected.
+    const ways = { fd: placeholder, manualStart: true };
     super(ways);
-    this.#options = { ...options };
-    this.#series = new NumberSeries(Buffer.from(psk as Uint8Array), macPort);
+    this.#options = { ...options, psk: Uint8Array.from(Buffer.from(psk as string)) };
+    this.#series = new NumberSeries(this.#options.psk, macPort);
     this.#placeholder = placeholder;
     this.#deadline = setTimeout(() => this.destroy(this.#late()), timeoutMs);
     this.once('connect', () => {
       this.#isConnected = true;
       clearTimeout(this.#deadline);
     });
-    this.#begin();
+    // Destroys at once what was aborted before.
+    if (signal !== undefined) addAbortSignal(signal, this);
+    if (!this.destroyed) this.#begin();
   }
 
   #begin(): void {
-    if (this.destroyed) return;
     const { host, port } = this.#options;
     this.connect({
       // Of an address Node would ask nobody, and the number would be chosen too late.
-      host: `${host} `,
+      host: isIP(host) === 0 ? host : `[${host}]`,
       port,
       autoSelectFamily: false,
       lookup: (_host, _options, found) => {
@@ -133,15 +136,12 @@ class NumberedSocket extends Socket {
     const { periodMs = defaultPeriodMs, toleranceMs = defaultToleranceMs } = this.#options;
     const periods = { periodMs, toleranceMs };
     const now = Date.now();
-    const choice = takeInProcess(
-      { psk: Buffer.from(psk as Uint8Array), port: macPort, periods },
-      now,
-      taken =>
-        nextStep({
-          now,
-          periods,
-          isSpent: step => taken.has(step) || this.#series.at(step) === noNumber,
-        }),
+    const choice = takeInProcess({ psk, port: macPort, periods }, now, taken =>
+      nextStep({
+        now,
+        periods,
+        isSpent: step => taken.has(step) || this.#series.at(step) === noNumber,
+      }),
     );
     if ('step' in choice) return this.#series.at(choice.step);
     throw usedUp(choice.waitMs, 'wait so long, or give every program a key of its own');
@@ -150,17 +150,6 @@ class NumberedSocket extends Socket {
   #late(): KnockError {
     const { host, port, timeoutMs = defaultTimeoutMs } = this.#options;
     return notOpen(host, port, `one number, ${timeoutMs} ms`);
-  }
-
-  // What is set before it is connected would be set on the placeholder.
-  override setNoDelay(noDelay?: boolean): this {
-    if (this.#isConnected) return super.setNoDelay(noDelay);
-    return this.once('connect', () => super.setNoDelay(noDelay));
-  }
-
-  override setKeepAlive(enable?: boolean, initialDelay?: number): this {
-    if (this.#isConnected) return super.setKeepAlive(enable, initialDelay);
-    return this.once('connect', () => super.setKeepAlive(enable, initialDelay));
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {

@@ -7,8 +7,8 @@ import type { KnockResult } from './result.js';
  *
  * - `no-address`: the host does not resolve, or has no address of the wanted family
  * - `unreachable`: no address of the host can be reached from here
- * - `not-permitted`: raw packets need a privilege that is not there
- * - `used-up`: no sequence for one use is left in the file
+ * - `not-permitted`: raw packets, or the choice of a sequence number, need a privilege that is not there
+ * - `used-up`: no sequence for one use is left in the file, or every sequence number that is good now was used
  * - `sequence-file`: the file of sequences for one use cannot be used
  * - `clock`: the clock of this machine cannot be right
  * - `nothing-listens`: the port is reached, and nobody listens there

@@ -150,6 +150,7 @@ class Connecting {
     const deadline = setTimeout(giveUp, timeoutMs);
     signal?.addEventListener('abort', giveUp);
     try {
+      signal?.throwIfAborted();
       while (await this.#tryNext());
       signal?.throwIfAborted();
       const connection = await this.#race.outcome;

@@ -14,6 +14,8 @@ usage: portknock PROFILE [DOOR] [options]
        portknock sequence HOST PORT[:udp]... [options]
        portknock sequence HOST --one-time-sequences FILE [options]
        portknock proxy PROFILE HOST PORT [--door DOOR] [options]
+       portknock connect HOST PORT --psk-file F [options]
+       portknock connect HOST PORT [--socket PATH] [options]
        portknock import FILE|- [--name NAME] [--host HOST] [--force]
        portknock profiles [--json]
 
@@ -43,6 +45,14 @@ Plain sequences, as knock sends them to knockd: 7000, 8000:udp, 9000/udp, ssh
   -u, --udp                       all of the ports are UDP
       --one-time-sequences FILE   the next line of a copy of the server's file, marked in it before it is sent;
                                   knocking again while waiting repeats that line and takes no other
+
+Sequence numbers, in the first packet of the connection itself: connect, and proxy with such a profile
+  -p, --psk-file FILE         the key, one line; needs CAP_NET_ADMIN. Without it, the socket service is asked
+  -R, --mac-port PORT         derive for this port, as behind port forwarding, and not for the one connected to
+      --period DURATION       how long a number is good (30s)
+      --tolerance DURATION    how far clocks may differ (30s)
+  -T, --clock-offset [-]DURATION  added to the clock
+      --socket PATH           where the socket service listens (/run/portknock/sockets)
 
 In an ssh configuration: ProxyCommand portknock proxy PROFILE %h %p
 Exit status: 0 done, 1 failed, 2 wrong use, 3 did not open in time. More: man portknock

@@ -3,8 +3,12 @@
  *
  * Every call that can fail throws `SystemError` with the name of the call and of the error.
  */
+import { createRequire } from 'node:module';
 import { constants } from 'node:os';
-import koffi from 'koffi';
+import type Koffi from 'koffi';
+
+/** Loaded on first use, and without a promise: a library that may never need it must come without it. */
+let koffi: typeof Koffi;
 
 /** A call of the C library that failed. */
 export class SystemError extends Error {
@@ -63,6 +67,7 @@ export function libc(): Libc {
 type Checked = (prototype: string) => (...args: unknown[]) => number;
 
 function load(): Libc {
+  koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
   const library = koffi.load(null);
   const checked = (prototype: string) => {
     const call = library.func(prototype);

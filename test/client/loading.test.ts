@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { clientPath, User } from './program.js';
+import { writeSecret } from '../e2e/harness/folder.js';
+import { Program } from '../e2e/harness/program.js';
+import { clientPath, said, User } from './program.js';
 
 const bundlePath = clientPath.replace(/cjs$/, 'bundle.cjs');
 
@@ -36,6 +38,30 @@ test('of plain sequences, only names of services and files load it too', async t
   };
   assert.doesNotMatch(await loaded('7000:udp'), /node_modules/);
   assert.match(await loaded('ssh'), /node_modules\/.*koffi.*\.node$/m);
+});
+
+test('a connection by sequence number loads it too', async t => {
+  const user = new User(t);
+  const hookFile = `${user.folder}/hook.cjs`;
+  writeFileSync(hookFile, hook);
+  const env = { NODE_OPTIONS: `--require ${hookFile}`, LOADED: `${user.folder}/loaded` };
+  const pskFile = writeSecret(user.folder, 'psk', 'key');
+  await user.run(['connect', '127.0.0.1', '9', '--psk-file', pskFile, '--timeout', '1ms'], { env });
+  assert.match(readFileSync(env.LOADED, 'utf8'), /node_modules\/.*koffi.*\.node$/m);
+});
+
+test('of the library, none of what is imported loads it', async t => {
+  const user = new User(t);
+  const library = new URL('../../src/index.js', import.meta.url);
+  const script = `import '${library}'; console.log(process.report.getReport().sharedObjects.join('\\n'))`;
+  const program = new Program(t, process.execPath, ['--input-type=module', '-e', script], {
+    cwd: user.folder,
+    input: '',
+  });
+  const { status, stdout } = await said(program);
+  assert.equal(status, 0);
+  assert.match(stdout, /libc/);
+  assert.doesNotMatch(stdout, /koffi/);
 });
 
 test('of meow, nothing comes along that reads package.json', () => {

@@ -151,7 +151,6 @@ test('what the log says beside the reason', () => {
       /^: its number was used before, .*a second connection within a period needs the next/,
     ],
     ['replayed', 0, /^$/],
-    ['revoked', 0, /^$/],
   ] as const) {
     assert.match(explain(reason, detail), expected);
   }

@@ -16,6 +16,7 @@ const kinds = [
   'counted',
   'ended',
   'prepare',
+  'admitted',
 ] as const;
 
 const first = 'ABCXYZabcxyz0189';

@@ -231,7 +231,9 @@ test('what the log says of a refusal', () => {
   assert.match(explain('bad-tag', 0), /wrong key/);
   assert.match(explain('wrong-address', 0), /address = "optional"/);
   assert.match(explain('not-recorded', 0), /disk full/);
-  for (const reason of ['unknown-client', 'revoked', 'replayed']) assert.equal(explain(reason, 5), '');
+  for (const reason of ['unknown-client', 'revoked']) assert.equal(explain(reason, 5), '');
+  assert.equal(explain('replayed', 0), '');
+  assert.match(explain('replayed', 4_158_469_056), /its number was used before/);
 });
 
 const twoDoors = `${smallText}[[door]]

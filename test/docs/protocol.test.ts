@@ -141,6 +141,23 @@ test('the profile of section 3 is one, and every key of profiles stands there', 
   }
 });
 
+test('the profile for sequence numbers of section 3 is one, and every key of such profiles stands there', () => {
+  const part = section(text, '3');
+  const example = JSON.parse(codeBlocks(part, 'json')[1]!) as object;
+  const all = { ...example, mac_port: 2222, users: ['alice'] };
+  for (const each of [example, all]) {
+    const profile = parseProfile(JSON.stringify(each));
+    assert(profile.method === 'sequence-number');
+    assert.deepEqual(JSON.parse(formatProfile(profile)), each);
+  }
+  const rows = part.split('\n').filter(line => line.startsWith('| `'));
+  for (const key of Object.keys(all))
+    assert.ok(
+      rows.some(row => row.startsWith(`| \`${key}\``)),
+      key,
+    );
+});
+
 test('section 4 lists the reasons of the code, and no others', () => {
   const rows = Array.from(section(text, '4').matchAll(/^\| `([a-z-]+)` \|/gm), match => match[1]!);
   assert.deepEqual([...rows].sort(), [...reasons].sort());

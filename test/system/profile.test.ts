@@ -71,7 +71,10 @@ const refused: readonly [document: unknown, ...expected: RegExp[]][] = [
   ['null', /^not a profile/],
   [`{"key": "${key}",}`, /^not a profile: expected one JSON object$/],
   [{ ...sealed, portknock: 2 }, /"portknock" expected 1.*newer portknock/],
-  [{ ...sealed, method: 'toString' }, /"method" expected "port-sequence" or "plain-sequence"$/],
+  [
+    { ...sealed, method: 'toString' },
+    /"method" expected "port-sequence", "plain-sequence" or "sequence-number"$/,
+  ],
   [{ ...sealed, name: 'import' }, /^"name" expected a name.*got "import"/],
   [{ ...sealed, name: '../x' }, /^"name" expected a name/],
   [{ ...sealed, host: 'a b' }, /^"host" expected/],

@@ -24,8 +24,8 @@ export interface DaemonSettings {
   readonly clients?: readonly NamedSettings[];
   readonly capture?: Settings;
   readonly portSequence?: Settings;
-  readonly guard?: Settings;
   readonly sequenceNumber?: Settings;
+  readonly guard?: Settings;
   readonly basePort?: number;
   /** How its clients knock; `spread` by default. */
   readonly spelling?: Spelling;
@@ -82,8 +82,8 @@ export class Daemon {
           site_key_file: 'site.key',
           ...settings.portSequence,
         }),
-        ...(settings.guard === undefined ? [] : table('[guard]', settings.guard)),
         ...(settings.sequenceNumber === undefined ? [] : table('[sequence_number]', settings.sequenceNumber)),
+        ...(settings.guard === undefined ? [] : table('[guard]', settings.guard)),
         ...doors.flatMap(door => table('[[door]]', door)),
         ...clients.flatMap(client => table('[[client]]', this.#withKey({ doors: everyDoor, ...client }))),
         '',
