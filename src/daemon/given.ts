@@ -1,5 +1,5 @@
 /**
- * Which sequence numbers have ever been given to the kernel (DESIGN.md section 7): what was given once is not given again,
+ * Which sequence numbers have ever been given to the kernel (DESIGN.md section 11): what was given once is not given again,
  * for it may have let a connection in since.
  *
  * It keeps spans of time whose periods were given out, and the names of the sources that they were given for. One that it

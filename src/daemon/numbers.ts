@@ -63,6 +63,8 @@ export class Numbers {
   #kept: ReadonlyMap<string, Source> | undefined;
   /** What the kernel held when we came, until that is dealt with. */
   #found: ReadonlySet<number> | undefined;
+  /** The step that was told to be the next one with numbers. */
+  #toldOf: number | undefined;
   /** The steps that have been dealt with for every source. */
   #settled: Steps | undefined;
   /** The wall clock less the steady one. */
@@ -228,7 +230,10 @@ export class Numbers {
       throw error;
     }
     this.#settled = range;
-    this.#endTakeOver(table, blocked, settings, range);
+    // Where the set was there, what is missing in it has been used.
+    const isTold = blocked !== undefined && (this.#found?.size ?? 0) === 0;
+    this.#endTakeOver(table);
+    if (isTold) this.#tellBlocked(blocked, settings, range.last);
     table.forget();
     await table.add(fresh, settings);
   }
@@ -240,6 +245,7 @@ export class Numbers {
     let derived = 0;
     for (const source of this.#sources.values()) {
       const { settled } = source;
+      const isNew = !settled.has(range.last);
       for (const step of settled) if (step < range.first || step > range.last) settled.delete(step);
       for (let step = range.first; step <= range.last; step++) {
         if (settled.has(step)) continue;
@@ -247,8 +253,7 @@ export class Numbers {
         if (number !== undefined) fresh.push(number);
         if (++derived % perTurn === 0) await turn();
       }
-      const isGood = (step: number) => !this.#wasGiven(source, step, settings);
-      if (!isGood(range.first) && !isGood(range.last)) blocked ??= source;
+      if (isNew && this.#isBlocked(source, range, settings, table)) blocked ??= source;
     }
     return { fresh, blocked };
   }
@@ -271,27 +276,37 @@ export class Numbers {
     return undefined;
   }
 
+  #isBlocked(
+    source: Source,
+    { first, last }: Steps,
+    settings: SequenceNumberSettings,
+    table: NumberTable,
+  ): boolean {
+    return [first, last].every(step => {
+      if (!this.#wasGiven(source, step, settings)) return false;
+      return !table.has(keyOf({ port: source.port, number: source.series.at(step) }));
+    });
+  }
+
   #wasGiven({ name }: Source, step: number, settings: SequenceNumberSettings): boolean {
     return this.#given!.includes(name, spanOf([{ step }], settings));
   }
 
   /** What is in the kernel and belongs to nobody: of clients that are gone, and of periods that are over. */
-  #endTakeOver(
-    table: NumberTable,
-    blocked: Source | undefined,
-    settings: SequenceNumberSettings,
-    { last }: Steps,
-  ): void {
+  #endTakeOver(table: NumberTable): void {
     const found = this.#found;
-    if (found === undefined) return;
     this.#found = undefined;
-    table.remove([...found].filter(key => !table.has(key)).map(numberOf));
-    // Where the set was there, what is missing in it has been used.
-    if (blocked === undefined || found.size > 0) return;
+    if (found !== undefined) table.remove([...found].filter(key => !table.has(key)).map(numberOf));
+  }
+
+  /** @param last the last step that there are numbers of now */
+  #tellBlocked(blocked: Source, settings: SequenceNumberSettings, last: number): void {
     let next = last + 1;
     while (next < last + mostStepsAhead && this.#wasGiven(blocked, next, settings)) next++;
+    if (next === this.#toldOf) return;
+    this.#toldOf = next;
     const waitMs = Math.max(0, next * settings.periodMs - settings.toleranceMs - this.#clock.wall());
-    const text = `sequence numbers that were given before this start are not good again; the next ones are in ${roughly(waitMs)}`;
+    const text = `sequence numbers that were given before are not good again; the next ones are in ${roughly(waitMs)}`;
     this.#log.warn({ event: 'numbers', waitMs }, text);
   }
 

@@ -34,6 +34,7 @@ const dump = 0x300;
 const interrupted = 0x10;
 const mostReadings = 5;
 
+/** Each call takes at most 2000 numbers: a batch has to fit in the socket's buffer. */
 export class NumberSet {
   readonly #batches: Batches;
   readonly #set: string;
