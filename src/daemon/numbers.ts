@@ -7,6 +7,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import {
+  derivationFor,
   endOfStep,
   NumberSeries,
   noNumber,
@@ -151,9 +152,12 @@ export class Numbers {
 
   #adoptSources(config: Config, table: NumberTable): void {
     const next = new Map<string, Source>();
+    const derivations = new Map<number, ReturnType<typeof derivationFor>>();
     for (const source of numberSources(config)) {
       const name = sourceName(source, config.sequenceNumber!.periodMs);
-      next.set(name, this.#sources.get(name) ?? newSource(name, source));
+      const derivation = derivations.get(source.derivedFor) ?? derivationFor(source.derivedFor);
+      derivations.set(source.derivedFor, derivation);
+      next.set(name, this.#sources.get(name) ?? newSource(name, source, derivation));
     }
     this.#sources = next;
     this.#settled = undefined;
@@ -331,6 +335,10 @@ function spanOf(steps: readonly { readonly step: number }[], { periodMs }: Seque
   return { from: first * periodMs, to: (last + 1) * periodMs };
 }
 
-function newSource(name: string, { psk, derivedFor, port }: NumberSource): Source {
-  return { name, port, series: new NumberSeries(psk, derivedFor), settled: new Set() };
+function newSource(
+  name: string,
+  { psk, port }: NumberSource,
+  derivation: ReturnType<typeof derivationFor>,
+): Source {
+  return { name, port, series: new NumberSeries(psk, derivation), settled: new Set() };
 }

@@ -94,11 +94,11 @@ const refused: readonly (readonly [text: string, ...mistakes: string[]])[] = [
   ],
   [
     `${ssh}open_for = "30s"\n${client(1)}`,
-    '5: door "ssh": "open_for" goes with "command" or "sequence" only',
+    '5: door "ssh": "open_for" goes with "command" or "sequence" only (leave it out: a number lets in one connection, and opens nothing that could be closed)',
   ],
   [
     `${ssh}single_use = true\n${client(1)}`,
-    '5: door "ssh": "single_use" goes with "command" or "sequence" only',
+    '5: door "ssh": "single_use" goes with "command" or "sequence" only (leave it out: a number lets in one connection, and opens nothing that could be closed)',
   ],
   [
     ssh.replace('true', 'false'),

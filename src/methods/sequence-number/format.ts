@@ -3,7 +3,7 @@
  *
  * A number depends on key, port and period alone: whoever sees one on the way can use it, if he is faster.
  */
-import { Kmac128 } from '../../crypto/kmac.js';
+import { type KeyedKmac128, Kmac128 } from '../../crypto/kmac.js';
 
 /** How long a number is good, and how far clocks may differ; whole seconds, in milliseconds. */
 export interface Periods {
@@ -26,13 +26,18 @@ export interface Steps {
 /** A number that no connection begins with: the kernel takes one of its own instead. */
 export const noNumber = 0;
 
+/** The derivation for one port. @param port 0 to 65535, the one that a key's holder connects to */
+export function derivationFor(port: number): Kmac128 {
+  return new Kmac128(`seqknock-v1-${String(port).padStart(5, '0')}`, 4);
+}
+
 /** The numbers of one key for one port. */
 export class NumberSeries {
-  readonly #kmac: Kmac128;
+  readonly #kmac: KeyedKmac128;
 
-  /** @param psk the key's bytes @param port 0 to 65535, the one that the key's holder connects to */
-  constructor(psk: Uint8Array, port: number) {
-    this.#kmac = new Kmac128(psk, `seqknock-v1-${String(port).padStart(5, '0')}`, 4);
+  /** @param psk the key's bytes @param port as for `derivationFor`, or what that has made: for many keys, a third of the work */
+  constructor(psk: Uint8Array, port: number | Kmac128) {
+    this.#kmac = (typeof port === 'number' ? derivationFor(port) : port).withKey(psk);
   }
 
   /** The sequence number of a period, 0 to 2^32 − 1; `noNumber` is neither sent nor let in. */

@@ -3,7 +3,7 @@
  *
  * It does not say whether a number is good.
  */
-import { NumberSeries, noNumber } from './format.js';
+import { derivationFor, NumberSeries, noNumber } from './format.js';
 
 /** One who may have made a number, and for which door. */
 export interface Holder {
@@ -100,7 +100,10 @@ export class Holders {
   }
 
   #make(step: number): Uint32Array {
-    this.#series ??= this.#holders.map(({ psk }) => new NumberSeries(psk, this.#port));
+    if (this.#series === undefined) {
+      const derivation = derivationFor(this.#port);
+      this.#series = this.#holders.map(({ psk }) => new NumberSeries(psk, derivation));
+    }
     const numbers = Uint32Array.from(this.#series, series => series.at(step));
     this.#numbers.set(step, numbers);
     numbers.forEach((number, index) => {
