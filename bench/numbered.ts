@@ -5,10 +5,11 @@ import { NumberSeries, noNumber, stepAt } from '../src/methods/sequence-number/f
 import { Daemon } from '../test/e2e/harness/daemon.js';
 import { writeSecret } from '../test/e2e/harness/folder.js';
 import { project } from '../test/e2e/harness/isolation.js';
-import type { Program, Scope } from '../test/e2e/harness/program.js';
+import type { Scope } from '../test/e2e/harness/program.js';
 import type { Contender, KnockPacket } from './contender.js';
 import { doorPort, makePlace, type Place } from './namespaces.js';
 import { folderOnDisk } from './portknock.js';
+import { RunningDaemon } from './running.js';
 import type { Command } from './stopwatch.js';
 
 /** Long, so that all that is measured lies in one period or two. */
@@ -17,7 +18,6 @@ const periodMs = 600_000;
 const clientCount = 2000;
 /** One source makes all connections of a run. */
 const guessesPerSecond = 10;
-const patienceMs = 60_000;
 
 export class Numbered implements Contender {
   readonly name = 'number';
@@ -30,7 +30,7 @@ export class Numbered implements Contender {
   readonly #keys: readonly string[];
   readonly #series: readonly NumberSeries[];
   #used = 0;
-  #program: Program | undefined;
+  readonly #running: RunningDaemon;
 
   static async create(scope: Scope): Promise<Numbered> {
     const numbered = new Numbered(scope, await makePlace(scope), folderOnDisk(scope));
@@ -57,27 +57,26 @@ export class Numbered implements Contender {
       doors: [{ name: 'bench', services: [`tcp/${doorPort}`], sequence_number: true }],
       clients,
     });
+    this.#running = new RunningDaemon(this.#daemon);
     for (const [index, key] of this.#keys.entries()) {
       writeSecret(this.#daemon.folder, `client-${index}.psk`, `${key}\n`);
     }
   }
 
-  async start(): Promise<void> {
-    this.#program = this.#daemon.command(['run']);
-    await this.#program.line(/ready/, patienceMs);
+  start(): Promise<void> {
+    return this.#running.start();
   }
 
-  async stop(): Promise<void> {
-    await this.#program?.stop();
+  stop(): Promise<void> {
+    return this.#running.stop();
   }
 
-  async processes(): Promise<number[]> {
-    const { pid, listener_pid: listener } = await this.#status();
-    return [pid, listener];
+  processes(): Promise<number[]> {
+    return this.#running.processes();
   }
 
-  async lost(): Promise<number> {
-    return (await this.#status()).counters.lost;
+  lost(): Promise<number> {
+    return this.#running.lost();
   }
 
   composeKnocks(sources: readonly string[]): readonly (readonly KnockPacket[])[] {
@@ -108,11 +107,5 @@ export class Numbered implements Contender {
       ],
       env: { XDG_STATE_HOME: join(this.#folder, 'client') },
     };
-  }
-
-  async #status(): Promise<{ pid: number; listener_pid: number; counters: { lost: number } }> {
-    const program = this.#daemon.command(['status', '--json']);
-    await program.end(patienceMs);
-    return JSON.parse(program.stdout) as { pid: number; listener_pid: number; counters: { lost: number } };
   }
 }

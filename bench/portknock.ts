@@ -8,9 +8,10 @@ import { parseAddress } from '../src/net/address.js';
 import { Daemon, type NamedSettings } from '../test/e2e/harness/daemon.js';
 import { writeSecret } from '../test/e2e/harness/folder.js';
 import { project } from '../test/e2e/harness/isolation.js';
-import type { Program, Scope } from '../test/e2e/harness/program.js';
+import type { Scope } from '../test/e2e/harness/program.js';
 import type { DaemonContender, Garbage, KnockPacket } from './contender.js';
 import { doorPort, makePlace, openForMs, type Place } from './namespaces.js';
+import { RunningDaemon } from './running.js';
 import type { Command } from './stopwatch.js';
 
 /** How knocks are spelled in all that is measured: the one place to change it. */
@@ -21,8 +22,6 @@ const clientId = 7;
 const commandId = 1;
 /** What every other configured client is given: whose key it is makes no difference to the work. */
 const othersKeyFile = 'others.key';
-/** Fifty thousand clients are a configuration of 5 MB. */
-const patienceMs = 60_000;
 
 export class Portknock implements DaemonContender {
   readonly name = 'portknock';
@@ -31,7 +30,7 @@ export class Portknock implements DaemonContender {
   readonly garbage: Garbage;
   readonly #daemon: Daemon;
   readonly #folder: string;
-  #program: Program | undefined;
+  readonly #running: RunningDaemon;
   #lastTime = 0;
 
   /** @param clients how many are configured, the one that knocks among them */
@@ -48,6 +47,7 @@ export class Portknock implements DaemonContender {
       doors: [{ name: 'ssh', command: commandId, services: [`tcp/${doorPort}`], open_for: `${openForMs}ms` }],
       clients: [{ name, id: clientId, address: 'required' }, ...others(clients - 1)],
     });
+    this.#running = new RunningDaemon(this.#daemon);
     writeSecret(this.#daemon.folder, othersKeyFile, `${randomBytes(32).toString('hex')}\n`);
     const ports = Array.from(
       { length: windowLength[spelling] },
@@ -56,22 +56,20 @@ export class Portknock implements DaemonContender {
     this.garbage = { ports };
   }
 
-  async start(): Promise<void> {
-    this.#program = this.#daemon.command(['run']);
-    await this.#program.line(/ready/, patienceMs);
+  start(): Promise<void> {
+    return this.#running.start();
   }
 
-  async stop(): Promise<void> {
-    await this.#program?.stop();
+  stop(): Promise<void> {
+    return this.#running.stop();
   }
 
-  async processes(): Promise<number[]> {
-    const { pid, listener_pid: listener } = await this.#status();
-    return [pid, listener];
+  processes(): Promise<number[]> {
+    return this.#running.processes();
   }
 
-  async lost(): Promise<number> {
-    return (await this.#status()).counters.lost;
+  lost(): Promise<number> {
+    return this.#running.lost();
   }
 
   composeKnocks(sources: readonly string[]): readonly (readonly KnockPacket[])[] {
@@ -117,12 +115,6 @@ export class Portknock implements DaemonContender {
 
   get #clientKeyFile(): string {
     return join(this.#daemon.folder, `${name}.key`);
-  }
-
-  async #status(): Promise<{ pid: number; listener_pid: number; counters: { lost: number } }> {
-    const program = this.#daemon.command(['status', '--json']);
-    await program.end(patienceMs);
-    return JSON.parse(program.stdout) as { pid: number; listener_pid: number; counters: { lost: number } };
   }
 }
 
