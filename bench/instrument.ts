@@ -4,6 +4,7 @@
  */
 import { createInterface } from 'node:readline';
 import { type ConnectRequest, connectAll } from './connecting.js';
+import { type FillRequest, fill } from './filling.js';
 import { type FloodRequest, flood } from './flooder.js';
 import { type KnockRequest, knockAndWait } from './prober.js';
 import { runSeries, type SeriesRequest } from './series.js';
@@ -13,6 +14,7 @@ export type Request =
   | KnockRequest
   | SeriesRequest
   | ConnectRequest
+  | FillRequest
   | FloodRequest
   | RunRequest
   | StartRequest;
@@ -25,6 +27,8 @@ function perform(request: Request): object | Promise<object> {
       return runSeries(request);
     case 'connect':
       return connectAll(request);
+    case 'fill':
+      return fill(request);
     case 'flood':
       return flood(request);
     case 'run':

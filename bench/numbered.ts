@@ -109,3 +109,15 @@ export class Numbered implements Contender {
     };
   }
 }
+
+/** A configuration with many clients at many ports, in a folder on the disk. @returns its path */
+export function writeManyClients(scope: Scope, clients: number, ports: number): string {
+  const folder = folderOnDisk(scope);
+  const services = Array.from({ length: ports }, (_, index) => `"tcp/${1000 + index}"`).join(', ');
+  const tables = Array.from({ length: clients }, (_, index) => {
+    const file = writeSecret(folder, `${index}.psk`, `${randomBytes(32).toString('hex')}\n`);
+    return `[[client]]\nname = "client-${index}"\npsk_file = "${file}"\ndoors = ["bench"]\n`;
+  });
+  const door = `[[door]]\nname = "bench"\nservices = [${services}]\nsequence_number = true\n`;
+  return writeSecret(folder, 'portknockd.toml', `state_directory = "state"\n${door}${tables.join('')}`);
+}

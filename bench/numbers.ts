@@ -3,11 +3,12 @@
  * a second one door lets in; and how many of them come about under a flood of guesses.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Scope } from '../test/e2e/harness/program.js';
 import type { Connection } from './connecting.js';
 import { type Flooded, fullAfterMs, knockUnder } from './flooded.js';
 import { knockAt } from './knocking.js';
-import { doorPort } from './namespaces.js';
-import type { Numbered } from './numbered.js';
+import { doorPort, makePlace } from './namespaces.js';
+import { type Numbered, writeManyClients } from './numbered.js';
 import type { Portknock } from './portknock.js';
 import { pinDaemon } from './processors.js';
 import { type Spread, spreadOf } from './spread.js';
@@ -24,6 +25,41 @@ export interface NumberCounts {
   readonly runs: number;
   /** Connections under a flood. */
   readonly guessedTries: number;
+}
+
+/** As many as the project has set itself to serve: three numbers of each at each port. */
+const manyClients = 1000;
+const manyPorts = 10;
+const fillRounds = 5;
+
+/** No daemon runs. @param scope of the namespace that it is done in */
+export async function measureFilling(scope: Scope): Promise<Figure[]> {
+  const place = await makePlace(scope);
+  const configFile = writeManyClients(scope, manyClients, manyPorts);
+  const {
+    ms = 0,
+    kernel = 0,
+    times = [],
+    turn = 0,
+    count = 0,
+  } = await place.onServer.ask({
+    do: 'fill',
+    configFile,
+    rounds: fillRounds,
+  });
+  const group = `the numbers of ${manyClients.toLocaleString('en')} clients at ${manyPorts} ports in the kernel`;
+  const row = (name: string, unit: Unit, value: Value): Figure => ({
+    group,
+    name,
+    unit,
+    values: { number: value },
+  });
+  return [
+    row(`at the start, ${count.toLocaleString('en')} numbers`, 'ms', one(ms)),
+    row('  of it the kernel', 'ms', one(kernel)),
+    row(`when a period begins, median of ${fillRounds}`, 'ms', median(spreadOf(times))),
+    row('  longest turn of the event loop meanwhile', 'ms', one(turn)),
+  ];
 }
 
 /** Both run already. */

@@ -12,7 +12,7 @@ import { Knockd } from './knockd.js';
 import { measureLatency } from './latency.js';
 import { measureMemory } from './memory.js';
 import { Numbered } from './numbered.js';
-import { measureNumbers } from './numbers.js';
+import { measureFilling, measureNumbers } from './numbers.js';
 import { Portknock } from './portknock.js';
 import { withScope } from './scope.js';
 import { createSequenced } from './sequenced.js';
@@ -132,7 +132,10 @@ function measureAllSequences(counts: Counts): Promise<Figure[]> {
 function measureAllNumbers(portknock: Portknock, counts: Counts): Promise<Figure[]> {
   return withScope(async scope => {
     const numbered = await Numbered.create(scope);
-    return whileRunning([numbered, portknock], () => measureNumbers(numbered, portknock, counts));
+    return [
+      ...(await whileRunning([numbered, portknock], () => measureNumbers(numbered, portknock, counts))),
+      ...(await measureFilling(scope)),
+    ];
   });
 }
 

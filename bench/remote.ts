@@ -16,6 +16,9 @@ export interface Answer {
   readonly sent?: number;
   readonly opened?: readonly boolean[];
   readonly times?: readonly number[];
+  readonly kernel?: number;
+  readonly turn?: number;
+  readonly count?: number;
 }
 
 export class Remote {
