@@ -14,7 +14,7 @@ import {
   stepAt,
   stepsTaken,
 } from '../methods/sequence-number/format.js';
-import { NumberSet } from '../net/numberset.js';
+import { NumberSet, type PortNumber } from '../net/numberset.js';
 import { roughly } from '../system/duration.js';
 import { type Clock, systemClock } from './clock.js';
 import type { Config, SequenceNumberSettings } from './config.js';
@@ -121,7 +121,16 @@ export class Numbers {
 
   /** A number has let a connection in. @param ports where that may have been @returns where it was, if we know */
   markUsed(number: number, ports: readonly number[]): number | undefined {
-    return ports.find(port => this.#table?.markUsed({ port, number }) === true);
+    return ports.find(port => this.#markUsedAt({ port, number }));
+  }
+
+  #markUsedAt(number: PortNumber): boolean {
+    try {
+      return this.#table?.markUsed(number) === true;
+    } catch (error) {
+      this.#complain('cannot take a used sequence number away', error);
+      return true;
+    }
   }
 
   stop(): void {

@@ -27,6 +27,8 @@ interface Entry extends Numbered {
   /** When the kernel ends it, by the steady clock. */
   until: number;
   used: boolean;
+  /** Whether it was put in again: its use before that may not have been told yet. */
+  isAgain: boolean;
 }
 
 /** At once to the kernel, before others have their turn: some 3 ms. */
@@ -62,7 +64,7 @@ export class NumberTable {
     const key = keyOf(number);
     if (this.#entries.has(key)) return;
     const until = this.#clock.steady() + this.#left(number, periods);
-    this.#entries.set(key, { ...number, until, used: false });
+    this.#entries.set(key, { ...number, until, used: false, isAgain: false });
   }
 
   has(key: number): boolean {
@@ -75,11 +77,14 @@ export class NumberTable {
     for (const [key, { until }] of this.#entries) if (until < now) this.#entries.delete(key);
   }
 
-  /** @returns whether it is one that we know */
+  /** @returns whether it is one that we know @throws SystemError */
   markUsed(number: PortNumber): boolean {
     const entry = this.#entries.get(keyOf(number));
-    if (entry !== undefined) entry.used = true;
-    return entry !== undefined;
+    if (entry === undefined) return false;
+    const mayBeThere = entry.isAgain && !entry.used;
+    entry.used = true;
+    if (mayBeThere) this.#isThere(() => this.#store.remove([number]));
+    return true;
   }
 
   /** Puts in numbers, and remembers them even where that fails. @throws SystemError, and any may be missing then */
@@ -116,8 +121,11 @@ export class NumberTable {
       // They may have been used, or have lost their owner, since.
       const still = batch.filter(entry => !entry.used && this.#entries.get(keyOf(entry)) === entry);
       const near = still.filter(entry => this.#left(entry, periods) < farthestMs);
+      for (const entry of near) {
+        entry.until = this.#clock.steady() + this.#left(entry, periods);
+        entry.isAgain = true;
+      }
       this.#store.put(this.#timed(near, periods));
-      for (const entry of near) entry.until = this.#clock.steady() + this.#left(entry, periods);
     });
   }
 

@@ -135,6 +135,21 @@ test('after a flush the unused ones are put back, and they alone', async t => {
   for (const [key, until] of set.elements) assert.equal(until, ends.get(key), key);
 });
 
+test('a use that is told of only after a flush was made good lets in no second one', async t => {
+  const bench = await loaded(t, two);
+  const { set, clock } = bench;
+  const [once, spared] = [numberAt('desk', clock.wall()), numberAt('phone', clock.wall())];
+  assert.ok(set.admit(once));
+  set.elements.clear();
+  await bench.load(two, {}, false);
+  assert.equal(bench.numbers.markUsed(once.number, [22]), 22);
+  assert.ok(!set.has(once));
+  assert.ok(set.has(spared));
+  set.isThere = false;
+  assert.equal(bench.numbers.markUsed(spared.number, [22]), 22);
+  assert.deepEqual(bench.book.errors, []);
+});
+
 test('while the table is away nothing is put in; when it is back, all that is due', async t => {
   const bench = await loaded(t);
   const { set, clock } = bench;
