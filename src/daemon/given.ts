@@ -8,6 +8,7 @@
 import { constants, readFileSync, readSync, renameSync, rmSync, write } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { longestToleranceMs } from '../methods/sequence-number/format.js';
 import { openFixed, syncFolder, writeNew } from '../system/durable.js';
 import { errorCode, OperatorError } from '../system/error.js';
 
@@ -87,7 +88,8 @@ export class Given {
    * @returns what went wrong, where it cannot be written: then every source counts as known @throws Error of Node
    */
   async setSources(sources: ReadonlySet<string>, now: number): Promise<unknown> {
-    const forgetAt = Math.max(0, ...this.#place.spans.map(({ to }) => to));
+    // The last of them is good for the tolerance longer, which may be changed before he comes back.
+    const forgetAt = Math.max(0, ...this.#place.spans.map(({ to }) => to)) + longestToleranceMs;
     const next = new Map([...sources].map(source => [source, Number.POSITIVE_INFINITY]));
     for (const [source, until] of this.#sources) {
       const keepUntil = Math.min(until, forgetAt);
