@@ -178,10 +178,10 @@ export class Numbers {
     const table = this.#table;
     if (settings === undefined || table === undefined || table.isPaused) return;
     this.#noticeClock(table);
-    await this.#attempt('no new sequence numbers are good', async () => {
-      await this.#fill(settings, table);
-      if (table.isOwed) await table.refill(settings);
-    });
+    await this.#attempt('no new sequence numbers are good', () => this.#fill(settings, table));
+    // What was given before needs nothing written down.
+    if (table.isOwed)
+      await this.#attempt('sequence numbers cannot be put back', () => table.refill(settings));
     if (!table.isPaused) this.#wakeUp(settings);
   }
 

@@ -216,6 +216,20 @@ test('a client that comes back does not get its numbers back', async t => {
   assert.deepEqual(good(bench, 'phone', [-30_000, 0, 29_000]), [true, true, true]);
 });
 
+test('nor when he comes back after what he was given had ended, and may still be used', async t => {
+  const bench = await loaded(t, two);
+  const { set, clock } = bench;
+  // By a clock that is ahead.
+  const early = numberAt('desk', clock.wall() + 30_000);
+  assert.ok(set.admit(early));
+  bench.numbers.markUsed(early.number, [22]);
+  await bench.load({ phone: {} });
+  await clock.pass(60_000);
+  await bench.load({ phone: {}, tablet: {} });
+  await bench.load(two);
+  assert.ok(!set.has(early));
+});
+
 test('a client that is new after a restart has numbers at once, and one that is gone has none', async t => {
   const bench = await loaded(t, two);
   bench.restart();
@@ -299,6 +313,17 @@ test('what was not written down is not given; later it is', async t => {
   assert.ok(bench.book.errors.length <= 6);
   await clock.pass(1000);
   assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
+});
+
+test('what was flushed is put back also while nothing can be written down', async t => {
+  const bench = await loaded(t);
+  const { clock, set } = bench;
+  await whileWithoutRoom(0, async () => {
+    await clock.pass(30_000);
+    set.elements.clear();
+    await bench.load(desk, {}, false);
+  });
+  assert.deepEqual(good(bench, 'desk', [-30_000, 0]), [true, true]);
 });
 
 test('where the names cannot be written, new clients have numbers, and after a restart nobody counts as new', async t => {
