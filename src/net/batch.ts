@@ -49,10 +49,10 @@ export class Batches {
   readonly #answer = Buffer.alloc(32768);
   #sequence = 0;
 
-  /** @param table a table of family inet @throws SystemError */
-  constructor(table: string) {
+  /** @param table a table of family inet @param isQuiet as for `openNetfilter` @throws SystemError */
+  constructor(table: string, isQuiet = false) {
     this.#table = table;
-    this.#fd = openNetfilter('capAcknowledgements', 1);
+    this.#fd = openNetfilter('capAcknowledgements', 1, isQuiet);
   }
 
   nextSequence(): number {

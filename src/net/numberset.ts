@@ -40,7 +40,7 @@ export class NumberSet {
 
   /** @param table a table of family inet @throws SystemError */
   constructor(table: string, set: string) {
-    this.#batches = new Batches(table);
+    this.#batches = new Batches(table, true);
     this.#set = set;
   }
 
