@@ -217,3 +217,20 @@ export class Bench {
 export function numberAt(psk: string, timeMs: number, port = 22, periodMs = periods.periodMs): PortNumber {
   return { port, number: new NumberSeries(Buffer.from(psk), port).at(Math.floor(timeMs / periodMs)) };
 }
+
+export const desk = { desk: {} };
+export const two = { desk: {}, phone: {} };
+
+export async function loaded(
+  t: TestContext,
+  clients: Readonly<Record<string, ClientOf>> = desk,
+  settings = {},
+) {
+  const bench = new Bench(t);
+  await bench.load(clients, settings);
+  return bench;
+}
+
+/** Which of the numbers of clocks off by these spans are good now. */
+export const good = ({ set, clock }: Bench, psk: string, offsetsMs: readonly number[]) =>
+  offsetsMs.map(offsetMs => set.has(numberAt(psk, clock.wall() + offsetMs)));

@@ -2,23 +2,10 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { endOfStep, stepAt } from '../../src/methods/sequence-number/format.js';
 import { whileWithoutRoom } from './disk.js';
-import { Bench, type ClientOf, configOf, numberAt, periods, start } from './numberbench.js';
-
-const desk = { desk: {} };
-const two = { desk: {}, phone: {} };
-
-async function loaded(t: TestContext, clients: Readonly<Record<string, ClientOf>> = desk, settings = {}) {
-  const bench = new Bench(t);
-  await bench.load(clients, settings);
-  return bench;
-}
-
-/** Which of the numbers of clocks off by these spans are good now. */
-const good = ({ set, clock }: Bench, psk: string, offsetsMs: readonly number[]) =>
-  offsetsMs.map(offsetMs => set.has(numberAt(psk, clock.wall() + offsetMs)));
+import { Bench, configOf, desk, good, loaded, numberAt, periods, start, two } from './numberbench.js';
 
 for (const [periodMs, toleranceMs] of [
   [30_000, 30_000],
@@ -117,64 +104,6 @@ test('a reboot a day later is no reason to wait', async t => {
   bench.reboot();
   await bench.load(desk);
   assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
-});
-
-test('after a flush the unused ones are put back, and they alone', async t => {
-  const bench = await loaded(t, two);
-  const { set, clock } = bench;
-  const used = numberAt('desk', clock.wall());
-  assert.ok(set.admit(used));
-  assert.equal(bench.numbers.markUsed(used.number, [443, 22]), 22);
-  assert.equal(bench.numbers.markUsed(12345, [22]), undefined);
-  await clock.pass(4000);
-  const ends = new Map(set.elements);
-  set.elements.clear();
-  await bench.load(two, {}, false);
-  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, false, true]);
-  assert.deepEqual(good(bench, 'phone', [-30_000, 0, 29_000]), [true, true, true]);
-  for (const [key, until] of set.elements) assert.equal(until, ends.get(key), key);
-});
-
-test('a use that is told of only after a flush was made good lets in no second one', async t => {
-  const bench = await loaded(t, two);
-  const { set, clock } = bench;
-  const [once, spared] = [numberAt('desk', clock.wall()), numberAt('phone', clock.wall())];
-  assert.ok(set.admit(once));
-  set.elements.clear();
-  await bench.load(two, {}, false);
-  assert.equal(bench.numbers.markUsed(once.number, [22]), 22);
-  assert.ok(!set.has(once));
-  assert.ok(set.has(spared));
-  set.isThere = false;
-  assert.equal(bench.numbers.markUsed(spared.number, [22]), 22);
-  assert.deepEqual(bench.book.errors, []);
-});
-
-test('while the table is away nothing is put in; when it is back, all that is due', async t => {
-  const bench = await loaded(t);
-  const { set, clock } = bench;
-  bench.numbers.pause();
-  set.elements.clear();
-  set.isThere = false;
-  await clock.pass(60_000);
-  set.isThere = true;
-  assert.equal(set.elements.size, 0);
-  await bench.load(desk, {}, false);
-  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
-  await clock.pass(30_000);
-  assert.deepEqual(good(bench, 'desk', [29_000]), [true]);
-});
-
-test('a table that somebody takes away at the wrong moment is made good when it is back', async t => {
-  const bench = await loaded(t);
-  const { set, clock } = bench;
-  set.isThere = false;
-  set.elements.clear();
-  await clock.pass(30_000);
-  set.isThere = true;
-  await bench.load(desk, {}, false);
-  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
-  assert.deepEqual(bench.book.errors, []);
 });
 
 test('a kernel that takes nothing is asked again, and the log says so', async t => {
@@ -313,17 +242,6 @@ test('what was not written down is not given; later it is', async t => {
   assert.ok(bench.book.errors.length <= 6);
   await clock.pass(1000);
   assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
-});
-
-test('what was flushed is put back also while nothing can be written down', async t => {
-  const bench = await loaded(t);
-  const { clock, set } = bench;
-  await whileWithoutRoom(0, async () => {
-    await clock.pass(30_000);
-    set.elements.clear();
-    await bench.load(desk, {}, false);
-  });
-  assert.deepEqual(good(bench, 'desk', [-30_000, 0]), [true, true]);
 });
 
 test('where the names cannot be written, new clients have numbers, and after a restart nobody counts as new', async t => {
