@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { endOfStep, stepAt } from '../../src/methods/sequence-number/format.js';
 import { whileWithoutRoom } from './disk.js';
-import { Bench, configOf, desk, good, loaded, numberAt, periods, start, two } from './numberbench.js';
+import { configOf, desk, good, loaded, numberAt, periods, start, two } from './numberbench.js';
 
 for (const [periodMs, toleranceMs] of [
   [30_000, 30_000],
