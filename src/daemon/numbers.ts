@@ -32,13 +32,13 @@ const lookMs = 1000;
 /** By so much it has been set, and not merely been slewed. */
 const setMs = 500;
 /** Numbers derived before others have their turn: some 3 ms. */
-const perTurn = 200;
+const perTurn = 100;
 const mostStepsAhead = 100_000;
 
 interface Source {
   readonly name: string;
   readonly port: number;
-  readonly series: NumberSeries;
+  readonly numberAt: (step: number) => number;
   /** The steps around now that need nothing more: given, or not to be given again. */
   readonly settled: Set<number>;
 }
@@ -272,7 +272,7 @@ export class Numbers {
     const wasGiven = this.#wasGiven(source, step, settings);
     source.settled.add(step);
     if (!wasGiven || this.#found !== undefined) {
-      const number = { source: source.name, port: source.port, step, number: source.series.at(step) };
+      const number = { source: source.name, port: source.port, step, number: source.numberAt(step) };
       const isThere = this.#found?.has(keyOf(number)) === true;
       if (!isThere && !wasGiven && number.number !== noNumber) return number;
       if (isThere) table.remember(number, settings);
@@ -325,6 +325,12 @@ function spanOf(steps: readonly { readonly step: number }[], { periodMs }: Seque
   return { from: first * periodMs, to: (last + 1) * periodMs };
 }
 
+/** Its key is taken in with the first number: that costs more than the number, and ten thousand would be a third of a second. */
 function newSource(name: string, { psk, derivedFor, port }: NumberSource): Source {
-  return { name, port, series: new NumberSeries(psk, derivedFor), settled: new Set() };
+  let series: NumberSeries | undefined;
+  const numberAt = (step: number) => {
+    series ??= new NumberSeries(psk, derivedFor);
+    return series.at(step);
+  };
+  return { name, port, numberAt, settled: new Set() };
 }
