@@ -62,7 +62,7 @@ export class Numbers {
   /** Those that have been written down. */
   #kept: ReadonlyMap<string, Source> | undefined;
   /** What the kernel held when we came, until that is dealt with. */
-  #found: ReadonlySet<number> | undefined;
+  #found: ReadonlyMap<number, number> | undefined;
   /** The steps that have been dealt with for every source. */
   #settled: Steps | undefined;
   /** The wall clock less the steady one. */
@@ -151,7 +151,7 @@ export class Numbers {
       this.#found = table.read();
       table.isOwed = false;
     } catch (error) {
-      this.#found = new Set();
+      this.#found = new Map();
       this.#complain('cannot read the sequence numbers that are in the kernel', error);
     }
   }
@@ -273,9 +273,9 @@ export class Numbers {
     source.settled.add(step);
     if (!wasGiven || this.#found !== undefined) {
       const number = { source: source.name, port: source.port, step, number: source.numberAt(step) };
-      const isThere = this.#found?.has(keyOf(number)) === true;
-      if (!isThere && !wasGiven && number.number !== noNumber) return number;
-      if (isThere) table.remember(number, settings);
+      const until = this.#found?.get(keyOf(number));
+      if (until === undefined && !wasGiven && number.number !== noNumber) return number;
+      if (until !== undefined) table.takeOver(number, until, settings);
     }
     return undefined;
   }
@@ -294,7 +294,7 @@ export class Numbers {
     const found = this.#found;
     if (found === undefined) return;
     this.#found = undefined;
-    table.remove([...found].filter(key => !table.has(key)).map(numberOf));
+    table.remove([...found.keys()].filter(key => !table.has(key)).map(numberOf));
     // Where the set was there, what is missing in it has been used.
     if (blocked === undefined || found.size > 0) return;
     let next = last + 1;

@@ -13,7 +13,7 @@ export interface NumberStore {
   add(numbers: readonly TimedNumber[]): void;
   put(numbers: readonly TimedNumber[]): void;
   remove(numbers: readonly PortNumber[]): void;
-  list(): readonly PortNumber[];
+  list(): readonly TimedNumber[];
   close(): void;
 }
 
@@ -33,6 +33,8 @@ interface Entry extends Numbered {
 
 /** At once to the kernel, before others have their turn: some 3 ms. */
 const perBatch = 500;
+/** Reading what the kernel holds takes a while, and its clock is slewed as ours is not. */
+const sameEndMs = 5000;
 /** Numbers that are good for longer were given by a clock that was wrong. */
 const farthestMs = 86_400_000;
 
@@ -54,9 +56,17 @@ export class NumberTable {
     return this.#entries.size === 0;
   }
 
-  /** What the kernel holds, as `keyOf` has it. @throws SystemError */
-  read(): Set<number> {
-    return new Set(this.#store.list().map(keyOf));
+  /** What the kernel holds, as `keyOf` has it, and when by the steady clock it ends each. @throws SystemError */
+  read(): Map<number, number> {
+    const now = this.#clock.steady();
+    return new Map(this.#store.list().map(number => [keyOf(number), now + number.timeoutMs]));
+  }
+
+  /** Remembers a number that is in the kernel. Where it is to end at another time, it is owed. */
+  takeOver(number: Numbered, until: number, periods: Periods): void {
+    this.remember(number, periods);
+    const entry = this.#entries.get(keyOf(number))!;
+    if (Math.abs(entry.until - until) > sameEndMs) this.isOwed = true;
   }
 
   /** A number is in the kernel, or about to be. Where two are alike, one connection is let in. */

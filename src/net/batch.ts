@@ -31,6 +31,7 @@ export const listElements = 3;
 export const listElement = 1;
 export const elementKey = 1;
 export const elementTimeout = 4;
+export const elementExpiration = 5;
 export const dataValue = 1;
 
 /** What stands before the changes. */

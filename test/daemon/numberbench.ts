@@ -50,11 +50,13 @@ export class FakeSet implements NumberStore {
     for (const number of numbers) this.elements.delete(nameOf(number));
   }
 
-  list(): PortNumber[] {
+  list(): TimedNumber[] {
     this.#check();
-    return [...this.elements.keys()]
-      .map(key => key.split(' ').map(Number))
-      .map(([port = 0, number = 0]) => ({ port, number }))
+    return [...this.elements]
+      .map(([key, until]) => {
+        const [port = 0, number = 0] = key.split(' ').map(Number);
+        return { port, number, timeoutMs: until - this.#clock.steady() };
+      })
       .filter(number => this.has(number));
   }
 

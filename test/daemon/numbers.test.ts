@@ -232,6 +232,21 @@ test('with a smaller tolerance numbers are good for less long at once', async t 
   assert.equal(bench.set.elements.get(`22 ${number}`)! - bench.clock.steady(), end);
 });
 
+for (const [before, after] of [
+  [120_000, 30_000],
+  [30_000, 120_000],
+] as const) {
+  test(`a tolerance of ${after} ms holds after a restart for numbers that were given with ${before} ms`, async t => {
+    const bench = await loaded(t, desk, { toleranceMs: before });
+    const ofNow = numberAt('desk', start);
+    bench.restart();
+    await bench.load(desk, { toleranceMs: after });
+    const end = endOfStep(stepAt(start, periods.periodMs), { ...periods, toleranceMs: after });
+    const left = bench.set.elements.get(`22 ${ofNow.number}`)! - bench.clock.steady();
+    assert.equal(left, end - bench.clock.wall());
+  });
+}
+
 test('what was not written down is not given; later it is', async t => {
   const bench = await loaded(t);
   const { clock, set } = bench;
