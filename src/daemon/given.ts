@@ -69,6 +69,16 @@ export class Given {
     this.#place = { ...last, spans, unsure: last.unsure || (sources === undefined && spans.length > 0) };
   }
 
+  /** Whether nothing is known at all, as at the first start. */
+  get isBlank(): boolean {
+    return this.#place.spans.length === 0 && this.#sources.size === 0;
+  }
+
+  /** Takes everything up to a moment for given, to everybody. */
+  distrust(latest: number): void {
+    this.#place = { ...this.#place, unsure: true, spans: [{ from: 0, to: latest }] };
+  }
+
   /** Whether a source's numbers of a span may have been given before. */
   includes(source: string, { from, to }: Span): boolean {
     const isKnown = this.#place.unsure || this.#sources.has(source);

@@ -86,8 +86,7 @@ export class Numbers {
   /** Takes hold of what a configuration needs and can fail. @throws OperatorError */
   prepare({ sequenceNumber }: Config): void {
     if (sequenceNumber === undefined || this.#table !== undefined) return;
-    const latest = endOfStep(this.#range(sequenceNumber).last + 1, sequenceNumber);
-    this.#given = new Given(this.#directory, latest);
+    this.#given = new Given(this.#directory, this.#latest(sequenceNumber));
     this.#table = new NumberTable(this.#openStore(), this.#clock);
   }
 
@@ -103,7 +102,8 @@ export class Numbers {
       const before = this.#settings?.toleranceMs;
       const hasOtherEnds = before !== undefined && before !== config.sequenceNumber?.toleranceMs;
       if (!isKept || hasOtherEnds) this.#table.isOwed = true;
-      if (this.#settings === undefined && config.sequenceNumber !== undefined) this.#takeOver(this.#table);
+      if (this.#settings === undefined && config.sequenceNumber !== undefined)
+        this.#takeOver(this.#table, config.sequenceNumber);
       this.#settings = config.sequenceNumber;
       this.#adoptSources(config, this.#table);
       await this.#settle();
@@ -144,12 +144,19 @@ export class Numbers {
     return done;
   }
 
+  /** The end of the last period that can have been given by now. */
+  #latest(settings: SequenceNumberSettings): number {
+    return endOfStep(this.#range(settings).last + 1, settings);
+  }
+
   /** What an earlier run has left in the kernel. */
-  #takeOver(table: NumberTable): void {
+  #takeOver(table: NumberTable, settings: SequenceNumberSettings): void {
     this.#offset = this.#clock.wall() - this.#clock.steady();
     try {
       this.#found = table.read();
       table.isOwed = false;
+      // Somebody has emptied the state directory: what is missing in the kernel may have been used.
+      if (this.#found.size > 0 && this.#given!.isBlank) this.#given!.distrust(this.#latest(settings));
     } catch (error) {
       this.#found = new Map();
       this.#complain('cannot read the sequence numbers that are in the kernel', error);

@@ -81,6 +81,19 @@ test('a restart brings no used number back, and leaves the others', async t => {
   assert.deepEqual(bench.book.lines, []);
 });
 
+test('a restart with an empty state directory brings no used number back either', async t => {
+  const bench = await loaded(t, two);
+  const used = numberAt('desk', bench.clock.wall());
+  assert.ok(bench.set.admit(used));
+  for (const file of ['given', 'given-sources']) rmSync(join(bench.folder, file));
+  bench.restart();
+  await bench.load(two);
+  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, false, true]);
+  bench.reboot();
+  await bench.load(two);
+  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [false, false, false]);
+});
+
 test('after a reboot nothing that was given is good, and the log says until when', async t => {
   const bench = await loaded(t);
   const { set, clock } = bench;
