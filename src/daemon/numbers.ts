@@ -307,7 +307,7 @@ export class Numbers {
     let next = last + 1;
     while (next < last + mostStepsAhead && this.#wasGiven(blocked, next, settings)) next++;
     const waitMs = Math.max(0, next * settings.periodMs - settings.toleranceMs - this.#clock.wall());
-    const text = `sequence numbers that were given before this start are not good again; the next ones are in ${roughly(waitMs)}`;
+    const text = `sequence numbers that were given before are not good again; the next ones are in ${roughly(waitMs)}`;
     this.#log.warn({ event: 'numbers', waitMs }, text);
   }
 

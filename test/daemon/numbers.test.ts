@@ -102,7 +102,7 @@ test('after a reboot nothing that was given is good, and the log says until when
   await bench.load(desk);
   assert.equal(set.elements.size, 0);
   assert.deepEqual(bench.book.lines, [
-    'sequence numbers that were given before this start are not good again; the next ones are in 23s',
+    'sequence numbers that were given before are not good again; the next ones are in 23s',
   ]);
   await clock.pass(23_000);
   assert.deepEqual(good(bench, 'desk', [30_000]), [true]);
