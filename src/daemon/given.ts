@@ -8,6 +8,7 @@
 import { constants, readFileSync, readSync, renameSync, rmSync, write } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { longestToleranceMs } from '../methods/sequence-number/format.js';
 import { openFixed, syncFolder, writeNew } from '../system/durable.js';
 import { errorCode, OperatorError } from '../system/error.js';
 
@@ -68,6 +69,16 @@ export class Given {
     this.#place = { ...last, spans, unsure: last.unsure || (sources === undefined && spans.length > 0) };
   }
 
+  /** Whether nothing is known at all, as at the first start. */
+  get isBlank(): boolean {
+    return this.#place.spans.length === 0 && this.#sources.size === 0;
+  }
+
+  /** Takes everything up to a moment for given, to everybody. */
+  distrust(latest: number): void {
+    this.#place = { ...this.#place, unsure: true, spans: [{ from: 0, to: latest }] };
+  }
+
   /** Whether a source's numbers of a span may have been given before. */
   includes(source: string, { from, to }: Span): boolean {
     const isKnown = this.#place.unsure || this.#sources.has(source);
@@ -87,7 +98,8 @@ export class Given {
    * @returns what went wrong, where it cannot be written: then every source counts as known @throws Error of Node
    */
   async setSources(sources: ReadonlySet<string>, now: number): Promise<unknown> {
-    const forgetAt = Math.max(0, ...this.#place.spans.map(({ to }) => to));
+    // The last of them is good for the tolerance longer, which may be changed before he comes back.
+    const forgetAt = Math.max(0, ...this.#place.spans.map(({ to }) => to)) + longestToleranceMs;
     const next = new Map([...sources].map(source => [source, Number.POSITIVE_INFINITY]));
     for (const [source, until] of this.#sources) {
       const keepUntil = Math.min(until, forgetAt);

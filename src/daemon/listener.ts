@@ -222,13 +222,12 @@ class Listener {
   /** Who came in the kernel has decided: nothing is to be opened, nor to be remembered. */
   #hearNumber(fate: Fate): void {
     const verdict = this.#numbers?.recognise(this.#packet, fate);
-    if (verdict?.outcome !== 'knock') {
-      if (verdict !== undefined) this.#conclude(verdict);
-      return;
-    }
+    if (verdict?.outcome === 'refused') this.#conclude(verdict);
+    if (fate !== 'admitted') return;
     this.#counters.knocks++;
-    const { at: value, source, door, client } = verdict;
-    this.#tell(encodeFrame('admitted', { detail: this.#packet.sequence, value, source, door, client }));
+    const { at: value, sequence: detail, source } = this.#packet;
+    const { door, client } = verdict?.outcome === 'knock' ? verdict : { door: '', client: '' };
+    this.#tell(encodeFrame('admitted', { detail, value, source, door, client }));
   }
 
   /** Whoever has hit one port of a sequence has not knocked; only knockd tells of him. */

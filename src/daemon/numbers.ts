@@ -6,43 +6,26 @@
  * yet, which the kernel ends on time.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import {
-  derivationFor,
-  endOfStep,
-  NumberSeries,
-  noNumber,
-  type Steps,
-  stepAt,
-  stepsTaken,
-} from '../methods/sequence-number/format.js';
-import { NumberSet } from '../net/numberset.js';
+import { noNumber, type Steps } from '../methods/sequence-number/format.js';
+import { NumberSet, type PortNumber } from '../net/numberset.js';
 import { roughly } from '../system/duration.js';
 import { type Clock, systemClock } from './clock.js';
 import type { Config, SequenceNumberSettings } from './config.js';
-import { Given, type Span } from './given.js';
+import { Given } from './given.js';
 import { type Log, messageOf } from './log.js';
+import { latestGiven, leadOf, spanOf, stepsHeld } from './numberrange.js';
+import { type Source, sourcesOf } from './numbersource.js';
 import { keyOf, type Numbered, type NumberStore, NumberTable, numberOf } from './numbertable.js';
 import { Quota } from './quota.js';
-import { type NumberSource, numberSources, sourceName } from './series.js';
 import { numberSet, tableName } from './table.js';
 
-/** How long before its period a number is put in, at most. */
-const longestLeadMs = 5000;
 /** Between two looks at the clock, which somebody may set. */
 const lookMs = 1000;
 /** By so much it has been set, and not merely been slewed. */
 const setMs = 500;
 /** Numbers derived before others have their turn: some 3 ms. */
-const perTurn = 200;
+const perTurn = 100;
 const mostStepsAhead = 100_000;
-
-interface Source {
-  readonly name: string;
-  readonly port: number;
-  readonly series: NumberSeries;
-  /** The steps around now that need nothing more: given, or not to be given again. */
-  readonly settled: Set<number>;
-}
 
 interface Decision {
   readonly fresh: readonly Numbered[];
@@ -63,7 +46,7 @@ export class Numbers {
   /** Those that have been written down. */
   #kept: ReadonlyMap<string, Source> | undefined;
   /** What the kernel held when we came, until that is dealt with. */
-  #found: ReadonlySet<number> | undefined;
+  #found: ReadonlyMap<number, number> | undefined;
   /** The step that was told to be the next one with numbers. */
   #toldOf: number | undefined;
   /** The steps that have been dealt with for every source. */
@@ -89,8 +72,7 @@ export class Numbers {
   /** Takes hold of what a configuration needs and can fail. @throws OperatorError */
   prepare({ sequenceNumber }: Config): void {
     if (sequenceNumber === undefined || this.#table !== undefined) return;
-    const latest = endOfStep(this.#range(sequenceNumber).last + 1, sequenceNumber);
-    this.#given = new Given(this.#directory, latest);
+    this.#given = new Given(this.#directory, latestGiven(this.#clock.wall(), sequenceNumber));
     this.#table = new NumberTable(this.#openStore(), this.#clock);
   }
 
@@ -106,7 +88,8 @@ export class Numbers {
       const before = this.#settings?.toleranceMs;
       const hasOtherEnds = before !== undefined && before !== config.sequenceNumber?.toleranceMs;
       if (!isKept || hasOtherEnds) this.#table.isOwed = true;
-      if (this.#settings === undefined && config.sequenceNumber !== undefined) this.#takeOver(this.#table);
+      if (this.#settings === undefined && config.sequenceNumber !== undefined)
+        this.#takeOver(this.#table, config.sequenceNumber);
       this.#settings = config.sequenceNumber;
       this.#adoptSources(config, this.#table);
       await this.#settle();
@@ -124,7 +107,16 @@ export class Numbers {
 
   /** A number has let a connection in. @param ports where that may have been @returns where it was, if we know */
   markUsed(number: number, ports: readonly number[]): number | undefined {
-    return ports.find(port => this.#table?.markUsed({ port, number }) === true);
+    return ports.find(port => this.#markUsedAt({ port, number }));
+  }
+
+  #markUsedAt(number: PortNumber): boolean {
+    try {
+      return this.#table?.markUsed(number) === true;
+    } catch (error) {
+      this.#complain('cannot take a used sequence number away', error);
+      return true;
+    }
   }
 
   stop(): void {
@@ -139,26 +131,22 @@ export class Numbers {
   }
 
   /** What an earlier run has left in the kernel. */
-  #takeOver(table: NumberTable): void {
+  #takeOver(table: NumberTable, settings: SequenceNumberSettings): void {
     this.#offset = this.#clock.wall() - this.#clock.steady();
     try {
       this.#found = table.read();
       table.isOwed = false;
+      // Somebody has emptied the state directory: what is missing in the kernel may have been used.
+      if (this.#found.size > 0 && this.#given!.isBlank)
+        this.#given!.distrust(latestGiven(this.#clock.wall(), settings));
     } catch (error) {
-      this.#found = new Set();
+      this.#found = new Map();
       this.#complain('cannot read the sequence numbers that are in the kernel', error);
     }
   }
 
   #adoptSources(config: Config, table: NumberTable): void {
-    const next = new Map<string, Source>();
-    const derivations = new Map<number, ReturnType<typeof derivationFor>>();
-    for (const source of numberSources(config)) {
-      const name = sourceName(source, config.sequenceNumber!.periodMs);
-      const derivation = derivations.get(source.derivedFor) ?? derivationFor(source.derivedFor);
-      derivations.set(source.derivedFor, derivation);
-      next.set(name, this.#sources.get(name) ?? newSource(name, source, derivation));
-    }
+    const next = sourcesOf(config, this.#sources);
     this.#sources = next;
     this.#settled = undefined;
     try {
@@ -175,10 +163,10 @@ export class Numbers {
     const table = this.#table;
     if (settings === undefined || table === undefined || table.isPaused) return;
     this.#noticeClock(table);
-    await this.#attempt('no new sequence numbers are good', async () => {
-      await this.#fill(settings, table);
-      if (table.isOwed) await table.refill(settings);
-    });
+    await this.#attempt('no new sequence numbers are good', () => this.#fill(settings, table));
+    // What was given before needs nothing written down.
+    if (table.isOwed)
+      await this.#attempt('sequence numbers cannot be put back', () => table.refill(settings));
     if (!table.isPaused) this.#wakeUp(settings);
   }
 
@@ -207,21 +195,14 @@ export class Numbers {
 
   #wakeUp(settings: SequenceNumberSettings): void {
     this.#cancel?.();
-    const next = (this.#range(settings).last + 1) * settings.periodMs;
+    const next = (stepsHeld(this.#clock.wall(), settings).last + 1) * settings.periodMs;
     const due = next - settings.toleranceMs - leadOf(settings) - this.#clock.wall();
     const waitMs = Math.min(lookMs, Math.max(1, due));
     this.#cancel = this.#clock.after(waitMs, () => void this.#inTurn(() => this.#settle()));
   }
 
-  /** The steps whose numbers are to be in the kernel now. */
-  #range(settings: SequenceNumberSettings): Steps {
-    const now = this.#clock.wall();
-    const { first } = stepsTaken(now, settings);
-    return { first, last: stepAt(now + settings.toleranceMs + leadOf(settings), settings.periodMs) };
-  }
-
   async #fill(settings: SequenceNumberSettings, table: NumberTable): Promise<void> {
-    const range = this.#range(settings);
+    const range = stepsHeld(this.#clock.wall(), settings);
     if (range.first === this.#settled?.first && range.last === this.#settled.last) return;
     const { fresh, blocked } = await this.#decide(settings, table, range);
     try {
@@ -272,10 +253,10 @@ export class Numbers {
     const wasGiven = this.#wasGiven(source, step, settings);
     source.settled.add(step);
     if (!wasGiven || this.#found !== undefined) {
-      const number = { source: source.name, port: source.port, step, number: source.series.at(step) };
-      const isThere = this.#found?.has(keyOf(number)) === true;
-      if (!isThere && !wasGiven && number.number !== noNumber) return number;
-      if (isThere) table.remember(number, settings);
+      const number = { source: source.name, port: source.port, step, number: source.numberAt(step) };
+      const until = this.#found?.get(keyOf(number));
+      if (until === undefined && !wasGiven && number.number !== noNumber) return number;
+      if (until !== undefined) table.takeOver(number, until, settings);
     }
     return undefined;
   }
@@ -288,7 +269,7 @@ export class Numbers {
   ): boolean {
     return [first, last].every(step => {
       if (!this.#wasGiven(source, step, settings)) return false;
-      return !table.has(keyOf({ port: source.port, number: source.series.at(step) }));
+      return !table.has(keyOf({ port: source.port, number: source.numberAt(step) }));
     });
   }
 
@@ -300,7 +281,7 @@ export class Numbers {
   #endTakeOver(table: NumberTable): void {
     const found = this.#found;
     this.#found = undefined;
-    if (found !== undefined) table.remove([...found].filter(key => !table.has(key)).map(numberOf));
+    if (found !== undefined) table.remove([...found.keys()].filter(key => !table.has(key)).map(numberOf));
   }
 
   /** @param last the last step that there are numbers of now */
@@ -321,24 +302,4 @@ export class Numbers {
     if (failure === undefined) this.#kept = sources;
     else this.#complain('cannot write down who has sequence numbers', failure);
   }
-}
-
-/** A step comes into the kernel this long before the first clock is in it. */
-function leadOf({ periodMs }: SequenceNumberSettings): number {
-  return Math.min(periodMs / 10, longestLeadMs);
-}
-
-/** From the beginning of the first to the end of the last. */
-function spanOf(steps: readonly { readonly step: number }[], { periodMs }: SequenceNumberSettings): Span {
-  const first = steps.reduce((least, { step }) => Math.min(least, step), Number.POSITIVE_INFINITY);
-  const last = steps.reduce((most, { step }) => Math.max(most, step), 0);
-  return { from: first * periodMs, to: (last + 1) * periodMs };
-}
-
-function newSource(
-  name: string,
-  { psk, port }: NumberSource,
-  derivation: ReturnType<typeof derivationFor>,
-): Source {
-  return { name, port, series: new NumberSeries(psk, derivation), settled: new Set() };
 }

@@ -13,7 +13,7 @@ export interface NumberStore {
   add(numbers: readonly TimedNumber[]): void;
   put(numbers: readonly TimedNumber[]): void;
   remove(numbers: readonly PortNumber[]): void;
-  list(): readonly PortNumber[];
+  list(): readonly TimedNumber[];
   close(): void;
 }
 
@@ -27,10 +27,14 @@ interface Entry extends Numbered {
   /** When the kernel ends it, by the steady clock. */
   until: number;
   used: boolean;
+  /** Whether it was put in again: its use before that may not have been told yet. */
+  isAgain: boolean;
 }
 
 /** At once to the kernel, before others have their turn: some 3 ms. */
 const perBatch = 500;
+/** Reading what the kernel holds takes a while, and its clock is slewed as ours is not. */
+const sameEndMs = 5000;
 /** Numbers that are good for longer were given by a clock that was wrong. */
 const farthestMs = 86_400_000;
 
@@ -52,9 +56,17 @@ export class NumberTable {
     return this.#entries.size === 0;
   }
 
-  /** What the kernel holds, as `keyOf` has it. @throws SystemError */
-  read(): Set<number> {
-    return new Set(this.#store.list().map(keyOf));
+  /** What the kernel holds, as `keyOf` has it, and when by the steady clock it ends each. @throws SystemError */
+  read(): Map<number, number> {
+    const now = this.#clock.steady();
+    return new Map(this.#store.list().map(number => [keyOf(number), now + number.timeoutMs]));
+  }
+
+  /** Remembers a number that is in the kernel. Where it is to end at another time, it is owed. */
+  takeOver(number: Numbered, until: number, periods: Periods): void {
+    this.remember(number, periods);
+    const entry = this.#entries.get(keyOf(number))!;
+    if (Math.abs(entry.until - until) > sameEndMs) this.isOwed = true;
   }
 
   /** A number is in the kernel, or about to be. Where two are alike, one connection is let in. */
@@ -62,7 +74,7 @@ export class NumberTable {
     const key = keyOf(number);
     if (this.#entries.has(key)) return;
     const until = this.#clock.steady() + this.#left(number, periods);
-    this.#entries.set(key, { ...number, until, used: false });
+    this.#entries.set(key, { ...number, until, used: false, isAgain: false });
   }
 
   has(key: number): boolean {
@@ -75,11 +87,14 @@ export class NumberTable {
     for (const [key, { until }] of this.#entries) if (until < now) this.#entries.delete(key);
   }
 
-  /** @returns whether it is one that we know */
+  /** @returns whether it is one that we know @throws SystemError */
   markUsed(number: PortNumber): boolean {
     const entry = this.#entries.get(keyOf(number));
-    if (entry !== undefined) entry.used = true;
-    return entry !== undefined;
+    if (entry === undefined) return false;
+    const mayBeThere = entry.isAgain && !entry.used;
+    entry.used = true;
+    if (mayBeThere) this.#isThere(() => this.#store.remove([number]));
+    return true;
   }
 
   /** Puts in numbers, and remembers them even where that fails. @throws SystemError, and any may be missing then */
@@ -116,8 +131,11 @@ export class NumberTable {
       // They may have been used, or have lost their owner, since.
       const still = batch.filter(entry => !entry.used && this.#entries.get(keyOf(entry)) === entry);
       const near = still.filter(entry => this.#left(entry, periods) < farthestMs);
+      for (const entry of near) {
+        entry.until = this.#clock.steady() + this.#left(entry, periods);
+        entry.isAgain = true;
+      }
       this.#store.put(this.#timed(near, periods));
-      for (const entry of near) entry.until = this.#clock.steady() + this.#left(entry, periods);
     });
   }
 

@@ -46,13 +46,13 @@ flush table inet ${tableName}
 table inet ${tableName} {
 ${sets()}
 ${windowChains(config, window)}
-${guardChain(config, window)}
-${numberText(config)}  chain door {
+${numberText(config)}${guardChain(config, window)}
+  chain door {
 ${acceptRule('ip', 'open4')}
 ${acceptRule('ip6', 'open6')}
 ${acceptOnceRule('ip', 'once4')}
 ${acceptOnceRule('ip6', 'once6')}
-${numberRule(config)}    counter drop
+${numberRule(config, 'guess')}    counter drop
   }
 }
 `;
@@ -102,7 +102,7 @@ function guardChain(config: Config, window: string | undefined): string {
     iif lo accept
     tcp flags & syn == 0 ip saddr . tcp sport . tcp dport @${liveSets.ipv4} accept
     tcp flags & syn == 0 ip6 saddr . tcp sport . tcp dport @${liveSets.ipv6} accept
-${allowRules(config)}${closedWindowRule(window)}${doorRule(config)}  }`;
+${numberRule(config, 'number', ` ${toUs}`)}${allowRules(config)}${closedWindowRule(window)}${doorRule(config)}  }`;
 }
 
 /** How long a source that has guessed too often is not let in. */
@@ -113,6 +113,9 @@ const toldRefusals = 'limit rate 20/second burst 40 packets';
 /**
  * Each number lets one connection in: the rule that does so takes it away. Two processors may see the same number before
  * either has; the limit, which every element has for itself, is locked, and lets the first pass.
+ *
+ * It is looked up before anything else can let its connection in: a number that has been on the way is used up, or whoever
+ * saw it there could use it. Only what nothing lets in is a guess.
  */
 function numberText(config: Config): string {
   if (config.sequenceNumber === undefined) return '';
@@ -135,9 +138,13 @@ ${sourceSet('guessing6', 'ipv6_addr', guessingTimeout)}
     delete @${numberSet} { tcp dport . tcp sequence } ${told('admitted')} accept
   }
   chain number {
+    ip saddr @guessing4 return
+    ${six} @guessing6 return
+    tcp dport . tcp sequence @${numberSet} goto admit
+  }
+  chain guess {
     ip saddr @guessing4 counter drop
     ${six} @guessing6 counter drop
-    tcp dport . tcp sequence @${numberSet} goto admit
     add @guesses4 { ip saddr ${over} } add @guessing4 { ip saddr } counter drop
     add @guesses6 { ${six} ${over} } add @guessing6 { ${six} } counter drop
     ${toldRefusals} ${told('refused')}
@@ -145,10 +152,10 @@ ${sourceSet('guessing6', 'ipv6_addr', guessingTimeout)}
 `;
 }
 
-function numberRule(config: Config): string {
+function numberRule(config: Config, chain: 'number' | 'guess', condition = ''): string {
   if (config.sequenceNumber === undefined) return '';
   const ports = numberedPorts(config.doors).join(', ');
-  return `    tcp flags & (fin|syn|rst|ack) == syn tcp dport { ${ports} } jump number\n`;
+  return `    tcp flags & (fin|syn|rst|ack) == syn tcp dport { ${ports} }${condition} jump ${chain}\n`;
 }
 
 /** Takes the table away, whether it is there or not. */

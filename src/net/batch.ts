@@ -31,6 +31,7 @@ export const listElements = 3;
 export const listElement = 1;
 export const elementKey = 1;
 export const elementTimeout = 4;
+export const elementExpiration = 5;
 export const dataValue = 1;
 
 /** What stands before the changes. */
@@ -49,10 +50,10 @@ export class Batches {
   readonly #answer = Buffer.alloc(32768);
   #sequence = 0;
 
-  /** @param table a table of family inet @throws SystemError */
-  constructor(table: string) {
+  /** @param table a table of family inet @param isQuiet as for `openNetfilter` @throws SystemError */
+  constructor(table: string, isQuiet = false) {
     this.#table = table;
-    this.#fd = openNetfilter('capAcknowledgements', 1);
+    this.#fd = openNetfilter('capAcknowledgements', 1, isQuiet);
   }
 
   nextSequence(): number {

@@ -22,7 +22,7 @@ import {
   subsystem,
 } from './batch.js';
 import { SystemError } from './libc.js';
-import { openNetfilter } from './netfilter.js';
+import { ignoreQuiet, openNetfilter } from './netfilter.js';
 import {
   attribute,
   be64,
@@ -198,10 +198,12 @@ const ruleAddition = 6;
 
 /**
  * Calls `changed` whenever somebody (we ourselves included) adds a rule to a table or deletes a rule, chain or set of
- * it, or the table; `overflow` when word of some changes was lost, after which nothing more comes.
+ * it, or the table; `overflow` when word of some changes was lost, after which nothing more comes. Of what a NumberSet of
+ * ours changes nothing is told.
  */
 export function watchTable(table: string, changed: () => void, overflow: () => void): Socket {
   const fd = openNetfilter('addMembership', tableGroup);
+  ignoreQuiet(fd);
   const buffer = Buffer.allocUnsafeSlow(65536);
   const socket = readDescriptor(fd, buffer, datagram => {
     eachMessage(datagram, (type, start, end) => {

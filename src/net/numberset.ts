@@ -7,6 +7,7 @@ import {
   Batches,
   dataValue,
   deleteElement,
+  elementExpiration,
   elementKey,
   elementTimeout,
   listElement,
@@ -41,7 +42,7 @@ export class NumberSet {
 
   /** @param table a table of family inet @throws SystemError */
   constructor(table: string, set: string) {
-    this.#batches = new Batches(table);
+    this.#batches = new Batches(table, true);
     this.#set = set;
   }
 
@@ -66,10 +67,10 @@ export class NumberSet {
     if (numbers.length > 0) this.#batches.apply(this.#removing(numbers));
   }
 
-  /** Every number that is there. @throws SystemError */
-  list(): PortNumber[] {
+  /** Every number that is there, and for how long. @throws SystemError */
+  list(): TimedNumber[] {
     for (let readings = 1; ; readings++) {
-      const found: PortNumber[] = [];
+      const found: TimedNumber[] = [];
       let isWhole = true;
       this.#batches.ask(this.#set, dump, (bytes, start, end) => {
         if ((bytes.readUInt16LE(start + 6) & interrupted) !== 0) isWhole = false;
@@ -120,16 +121,24 @@ function key({ port, number }: PortNumber): Buffer {
   return nest(elementKey, attribute(dataValue, bytes));
 }
 
-function readNumbers(bytes: Buffer, start: number, end: number, found: PortNumber[]): void {
+function readNumbers(bytes: Buffer, start: number, end: number, found: TimedNumber[]): void {
   eachAttribute(bytes, start, end, (list, from, to) => {
     if (list !== listElements) return;
-    eachAttribute(bytes, from, to, (_, from, to) =>
-      eachAttribute(bytes, from, to, (part, from, to) => {
-        if (part !== elementKey) return;
-        eachAttribute(bytes, from, to, (_, from) => {
-          found.push({ port: bytes.readUInt16BE(from), number: bytes.readUInt32BE(from + 4) });
-        });
-      }),
-    );
+    eachAttribute(bytes, from, to, (_, from, to) => found.push(readNumber(bytes, from, to)));
   });
+}
+
+function readNumber(bytes: Buffer, start: number, end: number): TimedNumber {
+  let port = 0;
+  let number = 0;
+  let timeoutMs = 0;
+  eachAttribute(bytes, start, end, (part, from, to) => {
+    if (part === elementExpiration) timeoutMs = Number(bytes.readBigUInt64BE(from));
+    if (part !== elementKey) return;
+    eachAttribute(bytes, from, to, (_, from) => {
+      port = bytes.readUInt16BE(from);
+      number = bytes.readUInt32BE(from + 4);
+    });
+  });
+  return { port, number, timeoutMs };
 }

@@ -58,3 +58,12 @@ for (const [client, door, outcome] of [
     assert.equal(history[0]?.outcome, outcome);
   });
 }
+
+test('a connection is told of though nobody knows whose number it was', () => {
+  const { lines, marked, history } = told('', '', undefined);
+  assert.deepEqual(lines, [
+    'opened a guarded port for somebody from 192.0.2.7: by a sequence number of nobody now, as when the clock or the configuration has just changed',
+  ]);
+  assert.deepEqual(marked, []);
+  assert.equal(history[0]?.outcome, 'opened');
+});

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Given } from '../../src/daemon/given.js';
+import { longestToleranceMs } from '../../src/methods/sequence-number/format.js';
 import { whileWithoutRoom } from './disk.js';
 import { temporaryFolder } from './folder.js';
 
@@ -87,8 +88,8 @@ test('whom nobody has any more is remembered while what he was given may be good
   const again = new Given(folder, latest);
   assert.ok(again.includes('b', span(100, 200)));
   await again.extend(span(200, 900));
-  await again.setSources(a, 199);
+  await again.setSources(a, 200 + longestToleranceMs - 1);
   assert.ok(again.includes('b', span(100, 200)));
-  await again.setSources(new Set(['a', 'c']), 201);
+  await again.setSources(new Set(['a', 'c']), 200 + longestToleranceMs + 1);
   assert.ok(!again.includes('b', span(100, 200)));
 });

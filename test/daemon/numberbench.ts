@@ -50,11 +50,13 @@ export class FakeSet implements NumberStore {
     for (const number of numbers) this.elements.delete(nameOf(number));
   }
 
-  list(): PortNumber[] {
+  list(): TimedNumber[] {
     this.#check();
-    return [...this.elements.keys()]
-      .map(key => key.split(' ').map(Number))
-      .map(([port = 0, number = 0]) => ({ port, number }))
+    return [...this.elements]
+      .map(([key, until]) => {
+        const [port = 0, number = 0] = key.split(' ').map(Number);
+        return { port, number, timeoutMs: until - this.#clock.steady() };
+      })
       .filter(number => this.has(number));
   }
 
@@ -218,8 +220,15 @@ export function numberAt(psk: string, timeMs: number, port = 22, periodMs = peri
   return { port, number: new NumberSeries(Buffer.from(psk), port).at(Math.floor(timeMs / periodMs)) };
 }
 
+export const desk = { desk: {} };
+export const two = { desk: {}, phone: {} };
+
 /** One with these clients' numbers in it. */
-export async function loaded(t: TestContext, clients: Readonly<Record<string, ClientOf>>, settings = {}) {
+export async function loaded(
+  t: TestContext,
+  clients: Readonly<Record<string, ClientOf>> = desk,
+  settings = {},
+) {
   const bench = new Bench(t);
   await bench.load(clients, settings);
   return bench;

@@ -5,10 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { endOfStep, stepAt } from '../../src/methods/sequence-number/format.js';
 import { whileWithoutRoom } from './disk.js';
-import { Bench, configOf, good, loaded, numberAt, periods, start } from './numberbench.js';
-
-const desk = { desk: {} };
-const two = { desk: {}, phone: {} };
+import { Bench, configOf, desk, good, loaded, numberAt, periods, start, two } from './numberbench.js';
 
 for (const [periodMs, toleranceMs] of [
   [30_000, 30_000],
@@ -84,6 +81,19 @@ test('a restart brings no used number back, and leaves the others', async t => {
   assert.deepEqual(bench.book.lines, []);
 });
 
+test('a restart with an empty state directory brings no used number back either', async t => {
+  const bench = await loaded(t, two);
+  const used = numberAt('desk', bench.clock.wall());
+  assert.ok(bench.set.admit(used));
+  for (const file of ['given', 'given-sources']) rmSync(join(bench.folder, file));
+  bench.restart();
+  await bench.load(two);
+  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, false, true]);
+  bench.reboot();
+  await bench.load(two);
+  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [false, false, false]);
+});
+
 test('after a reboot nothing that was given is good, and the log says until when', async t => {
   const bench = await loaded(t, desk);
   const { set, clock } = bench;
@@ -107,49 +117,6 @@ test('a reboot a day later is no reason to wait', async t => {
   bench.reboot();
   await bench.load(desk);
   assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
-});
-
-test('after a flush the unused ones are put back, and they alone', async t => {
-  const bench = await loaded(t, two);
-  const { set, clock } = bench;
-  const used = numberAt('desk', clock.wall());
-  assert.ok(set.admit(used));
-  assert.equal(bench.numbers.markUsed(used.number, [443, 22]), 22);
-  assert.equal(bench.numbers.markUsed(12345, [22]), undefined);
-  await clock.pass(4000);
-  const ends = new Map(set.elements);
-  set.elements.clear();
-  await bench.load(two, {}, false);
-  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, false, true]);
-  assert.deepEqual(good(bench, 'phone', [-30_000, 0, 29_000]), [true, true, true]);
-  for (const [key, until] of set.elements) assert.equal(until, ends.get(key), key);
-});
-
-test('while the table is away nothing is put in; when it is back, all that is due', async t => {
-  const bench = await loaded(t, desk);
-  const { set, clock } = bench;
-  bench.numbers.pause();
-  set.elements.clear();
-  set.isThere = false;
-  await clock.pass(60_000);
-  set.isThere = true;
-  assert.equal(set.elements.size, 0);
-  await bench.load(desk, {}, false);
-  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
-  await clock.pass(30_000);
-  assert.deepEqual(good(bench, 'desk', [29_000]), [true]);
-});
-
-test('a table that somebody takes away at the wrong moment is made good when it is back', async t => {
-  const bench = await loaded(t, desk);
-  const { set, clock } = bench;
-  set.isThere = false;
-  set.elements.clear();
-  await clock.pass(30_000);
-  set.isThere = true;
-  await bench.load(desk, {}, false);
-  assert.deepEqual(good(bench, 'desk', [-30_000, 0, 29_000]), [true, true, true]);
-  assert.deepEqual(bench.book.errors, []);
 });
 
 test('a kernel that takes nothing is asked again, and the log says so', async t => {
@@ -204,6 +171,20 @@ test('a client that comes back does not get its numbers back', async t => {
   assert.deepEqual(good(bench, 'phone', [-30_000, 0, 29_000]), [true, true, true]);
 });
 
+test('nor when he comes back after what he was given had ended, and may still be used', async t => {
+  const bench = await loaded(t, two);
+  const { set, clock } = bench;
+  // By a clock that is ahead.
+  const early = numberAt('desk', clock.wall() + 30_000);
+  assert.ok(set.admit(early));
+  bench.numbers.markUsed(early.number, [22]);
+  await bench.load({ phone: {} });
+  await clock.pass(60_000);
+  await bench.load({ phone: {}, tablet: {} });
+  await bench.load(two);
+  assert.ok(!set.has(early));
+});
+
 test('a client that is new after a restart has numbers at once, and one that is gone has none', async t => {
   const bench = await loaded(t, two);
   bench.restart();
@@ -234,6 +215,21 @@ test('with a smaller tolerance numbers are good for less long at once', async t 
   const end = endOfStep(stepAt(start, periods.periodMs), periods) - bench.clock.wall();
   assert.equal(bench.set.elements.get(`22 ${number}`)! - bench.clock.steady(), end);
 });
+
+for (const [before, after] of [
+  [120_000, 30_000],
+  [30_000, 120_000],
+] as const) {
+  test(`a tolerance of ${after} ms holds after a restart for numbers that were given with ${before} ms`, async t => {
+    const bench = await loaded(t, desk, { toleranceMs: before });
+    const ofNow = numberAt('desk', start);
+    bench.restart();
+    await bench.load(desk, { toleranceMs: after });
+    const end = endOfStep(stepAt(start, periods.periodMs), { ...periods, toleranceMs: after });
+    const left = bench.set.elements.get(`22 ${ofNow.number}`)! - bench.clock.steady();
+    assert.equal(left, end - bench.clock.wall());
+  });
+}
 
 test('what was not written down is not given; later it is', async t => {
   const bench = await loaded(t, desk);

@@ -131,6 +131,8 @@ test('sequence numbers: looked up on the ports of their doors, taken away, and g
 group = 7
 [sequence_number]
 guesses_per_second = 3
+[guard]
+always_allow = ["192.0.2.1"]
 [[door]]
 name = "git"
 services = ["tcp/9418", "tcp/22"]
@@ -141,12 +143,22 @@ psk_file = "desk.psk"
 doors = ["git"]
 ${doors}`;
   const table = tableText(read(t, text, folder));
-  assert.equal(rules(table, 'door').at(-2), `${syns} tcp dport { 22, 9418 } jump number`);
+  const guard = rules(table, 'guard');
+  const lookup = guard.findIndex(rule =>
+    /^tcp flags .* tcp dport \{ 22, 9418 \} fib .* jump number$/.test(rule),
+  );
+  assert.ok(guard[lookup]?.startsWith(syns));
+  assert.ok(lookup < guard.findIndex(rule => rule.startsWith('ip saddr { 192.0.2.1')));
+  assert.equal(rules(table, 'door').at(-2), `${syns} tcp dport { 22, 9418 } jump guess`);
   assert.equal(rules(table, 'door').at(-1), 'counter drop');
   assert.deepEqual(rules(table, 'number'), [
+    'ip saddr @guessing4 return',
+    'ip6 saddr & ffff:ffff:ffff:ffff:: @guessing6 return',
+    'tcp dport . tcp sequence @numbers goto admit',
+  ]);
+  assert.deepEqual(rules(table, 'guess'), [
     'ip saddr @guessing4 counter drop',
     'ip6 saddr & ffff:ffff:ffff:ffff:: @guessing6 counter drop',
-    'tcp dport . tcp sequence @numbers goto admit',
     'add @guesses4 { ip saddr limit rate over 3/second burst 30 packets } add @guessing4 { ip saddr } counter drop',
     'add @guesses6 { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over 3/second burst 30 packets } add @guessing6 { ip6 saddr & ffff:ffff:ffff:ffff:: } counter drop',
     'limit rate 20/second burst 40 packets log prefix "number refused" group 7 snaplen 256',

@@ -130,6 +130,14 @@ describe('sequence numbers', { skip: notIsolated }, () => {
     await scene.allow(other);
     await scene.send(number, 1);
     await scene.send(other, 2);
+    // Whoever it was, the kernel has let him in.
+    assert.deepEqual(await scene.hears('admitted'), {
+      kind: 'admitted',
+      detail: other,
+      source,
+      door: '',
+      client: '',
+    });
     await scene.send(number, 3);
     assert.equal((await scene.hears('refused')).reason, 'replayed');
     assert.equal(await scene.forgetClients([]), 4);

@@ -212,6 +212,30 @@ describe('a connection with a sequence number', { skip: notIsolated }, () => {
     assert.match(check.output, /tcp\/31: 3000 sequence numbers are good at once, so a source that guesses/);
   });
 
+  test('is not let in again where it was let in for another reason', async t => {
+    const network = await Network.create(t);
+    const [client, trusted, stranger] = [
+      await network.addClient(),
+      await network.addClient(),
+      await network.addClient(),
+    ];
+    const { server } = network;
+    await server.serve(22, greeting);
+    const daemon = await Daemon.start(t, server, {
+      ...defaults,
+      doors: [{ ...ssh, command: 1 }],
+      guard: { always_allow: [trusted.ipv4] },
+    });
+    const open = daemon.command(['open', 'ssh', client.ipv4]);
+    assert.equal((await open.end()).status, 0, open.output);
+    assert.equal(await client.greeting(server.ipv4, 22), greeting, 'open');
+    assert.equal(await client.greetingBy(desk(), server.ipv4, 22), greeting);
+    assert.equal(await trusted.greetingBy(phone(), server.ipv4, 22), greeting);
+    for (const number of [desk(), phone()])
+      assert.equal(await stranger.greetingBy(number, server.ipv4, 22), undefined, 'a number that was seen');
+    assert.equal(await stranger.greetingBy(desk(1), server.ipv4, 22), greeting);
+  });
+
   test('and openings are kept where a table of another version is taken over', async t => {
     const network = await Network.create(t);
     const client = await network.addClient();
