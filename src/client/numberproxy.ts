@@ -108,12 +108,21 @@ async function joinTo(
   const startedAt = performance.now();
   try {
     const { socket, address } = await connect();
-    becomeInvoker();
+    becomeInvokerWith(socket);
     screen.note(`connected to ${address} after ${(performance.now() - startedAt).toFixed(1)} ms`);
     await joinStandard(socket);
     return 0;
   } catch (error) {
     if (error instanceof KnockError) return failed(error);
+    throw error;
+  }
+}
+
+function becomeInvokerWith(socket: Socket): void {
+  try {
+    becomeInvoker();
+  } catch (error) {
+    socket.destroy();
     throw error;
   }
 }

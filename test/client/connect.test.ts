@@ -286,6 +286,31 @@ describe('connections by sequence number', { skip: notIsolated }, () => {
     assert.equal((await program.end()).status, 0);
   });
 
+  test('by sudo: whoever called it may be of group 0', {
+    skip: !hasManyUsers() && 'one user only',
+  }, async t => {
+    const scene = await Guarded.create(t);
+    await scene.admit([0]);
+    const env = { SUDO_UID: '65534', SUDO_GID: '0' };
+    const program = scene.start([...scene.words(scene.network.server.ipv4), '-v'], { env });
+    await program.line(/connected to/);
+    const status = readFileSync(`/proc/${program.pid}/status`, 'utf8');
+    assert.match(status, /^Uid:\t65534\t65534\t65534\t65534$/m);
+    program.closeInput();
+    assert.equal((await program.end()).status, 0);
+  });
+
+  test('by sudo: who called it is nobody that there can be', async t => {
+    const scene = await Guarded.create(t);
+    await scene.admit([0]);
+    const env = { SUDO_UID: '65534', SUDO_GID: 'staff' };
+    const { status, stdout, stderr } = await said(
+      scene.start(scene.words(scene.network.server.ipv4), { env, input: '' }),
+    );
+    assert.deepEqual({ status, stdout }, { status: 1, stdout: '' });
+    assert.match(stderr, /cannot become user 65534 of group staff/);
+  });
+
   test('a profile, through proxy', async t => {
     const scene = await Guarded.create(t);
     await scene.admit([0]);
