@@ -26,6 +26,7 @@ import { joinStandard } from './join.js';
 import { connectNumbered, type NumberedEvent, type NumberedRequest } from './numbered.js';
 import { failed } from './run.js';
 import { Screen } from './screen.js';
+import { longestWaitMs } from './socketrequest.js';
 import { fileStepMemory } from './steps.js';
 import { type ServiceRequest, throughService } from './throughservice.js';
 
@@ -90,7 +91,15 @@ async function runThroughService(
   const place = of.name ?? of.host ?? '';
   const screen = new Screen({ ...options, place, waitPort: port, live: false });
   const path = options.socket ?? defaultServicePath;
-  return joinTo(screen, () => throughService({ path, ...of, port, ...readWays(place, options) }));
+  const ways = readWays(place, options);
+  if (ways.timeoutMs > longestWaitMs) {
+    const most = `${longestWaitMs / 1000}s`;
+    throw new OperatorError(
+      'usage',
+      `--timeout expected at most ${most} for the socket service, got "${options.timeout}"`,
+    );
+  }
+  return joinTo(screen, () => throughService({ path, ...of, port, ...ways }));
 }
 
 async function runNumbered(request: NumberedRequest, options: ClientOptions): Promise<number> {

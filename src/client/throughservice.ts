@@ -5,10 +5,10 @@ import { receiveDescriptor, whenReadable } from '../net/descriptors.js';
 import { libc, SystemError } from '../net/libc.js';
 import { errorCode, OperatorError } from '../system/error.js';
 import { isKnockFailure, KnockError } from './failure.js';
+import { requireLinux } from './numbered.js';
 import {
   formatRequest,
   longestReply,
-  longestWaitMs,
   parseReply,
   type SocketReply,
   type SocketRequest,
@@ -37,6 +37,7 @@ export interface ServedConnection {
 
 /** @throws OperatorError where the service is not there or refuses; KnockError where it could not connect */
 export async function throughService({ path, ...request }: ServiceRequest): Promise<ServedConnection> {
+  requireLinux();
   const fd = libc().socket(unix, stream | nonBlocking | closeOnExec, 0);
   // Never read by Node, which would lose the descriptor that comes along.
   const options = { fd, manualStart: true, allowHalfOpen: true };
@@ -45,9 +46,8 @@ export async function throughService({ path, ...request }: ServiceRequest): Prom
     service.connect(path);
     await once(service, 'connect');
     service.on('error', () => {});
-    const timeoutMs = Math.min(request.timeoutMs, longestWaitMs);
-    service.write(formatRequest({ ...request, timeoutMs }));
-    return await receive(fd, path, performance.now() + timeoutMs + patienceMs);
+    service.write(formatRequest(request));
+    return await receive(fd, path, performance.now() + request.timeoutMs + patienceMs);
   } catch (error) {
     throw error instanceof OperatorError ? error : unreachable(path, error);
   } finally {

@@ -41,6 +41,8 @@ const wrong: readonly [line: string, message: RegExp][] = [
   ['proxy office host 22 --retries 3', /--retries has no meaning for a sequence number/],
   ['proxy office host 22 --raw', /--raw has no meaning for a sequence number/],
   ['proxy home host 22 -T 5s', /--clock-offset is for profiles of sequence numbers/],
+  ['proxy home host 22 --socket /x', /--socket is for profiles of sequence numbers/],
+  ['connect host 22 --timeout 61s', /--timeout expected at most 60s for the socket service, got "61s"/],
   [
     'office ssh',
     /"office" has no knock: its connections let themselves in\n.*portknock proxy office 127\.0\.0\.1 22/,
@@ -74,6 +76,24 @@ test('without a key and without the socket service', async t => {
   assert.equal(status, 1);
   assert.match(stderr, /none: .*socket service.*\n.*--psk-file/);
 });
+
+for (const words of [
+  ['connect', 'host', '22'],
+  ['connect', 'host', '22', '--psk-file', '{}'],
+  ['socket-service'],
+]) {
+  test(`on another system: ${words[0]} ${words[3] ?? ''}`, async t => {
+    const user = new User(t);
+    const file = writeSecret(user.folder, 'psk', psk);
+    // As little of koffi as Windows has of the C library.
+    const script = `Object.defineProperty(process,'platform',{value:'win32'});process.dlopen=()=>{throw'koffi'}`;
+    const env = { NODE_OPTIONS: `--import=data:text/javascript,${script}`, LOCALAPPDATA: user.folder };
+    const argv = words.map(word => (word === '{}' ? file : word));
+    const { status, stderr } = await user.run(argv, { env });
+    assert.equal(status, 1);
+    assert.match(stderr, /^portknock: error: the sequence number can be chosen on Linux alone\n/);
+  });
+}
 
 test('a profile that is not there, without the socket service', async t => {
   const user = new User(t);
