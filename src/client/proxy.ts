@@ -59,7 +59,9 @@ async function knockAndJoin(profile: Knocked, { name, host, port, options }: Pro
 }
 
 function requireNoNumber(options: ClientOptions): void {
-  const given = (['clockOffset', 'socket'] as const).find(name => options[name] !== undefined);
+  const given = (['clockOffset', 'socket', 'fdpass'] as const).find(
+    name => options[name] !== undefined && options[name] !== false,
+  );
   if (given === undefined) return;
   throw new OperatorError('usage', `${dashed(given)} is for profiles of sequence numbers`);
 }

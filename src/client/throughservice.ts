@@ -30,8 +30,10 @@ export interface ServiceRequest extends SocketRequest {
 
 /** A connection that stands: its owner ends it. */
 export interface ServedConnection {
-  /** Half-open at either end, as if it were made here. */
+  /** Half-open at either end, as if it were made here; nothing is read from it before its owner does. */
   readonly socket: Socket;
+  /** The descriptor of `socket`, which closes it. */
+  readonly fd: number;
   readonly address: string;
 }
 
@@ -74,9 +76,10 @@ async function receive(fd: number, path: string, deadline: number): Promise<Serv
     if (reply === undefined) throw silent(path, 'what it says is no answer');
     if ('error' in reply) throw said(reply);
     if (given === undefined) throw silent(path, 'it gave no connection');
-    const socket = new Socket({ fd: given, allowHalfOpen: true });
+    const options = { fd: given, manualStart: true, allowHalfOpen: true };
+    const connection = { socket: new Socket(options), fd: given, address: reply.address };
     given = undefined;
-    return { socket, address: reply.address };
+    return connection;
   } finally {
     if (given !== undefined) libc().close(given);
   }
