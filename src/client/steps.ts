@@ -2,12 +2,13 @@
  * Which period's number the next connection takes (PROTOCOL.md section 7): each number lets in one connection, so none
  * is taken twice by those who share a memory.
  */
-import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, ftruncateSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { endOfStep, type Periods, stepAt, stepsTaken } from '../methods/sequence-number/format.js';
 import { writeAll } from '../system/durable.js';
 import { errorCode } from '../system/error.js';
 import { secretName } from './clock.js';
+import { makeFolders } from './files.js';
 import { stateDirectory } from './folders.js';
 import { lockFile } from './lock.js';
 
@@ -112,7 +113,7 @@ async function withFile(
   periods: Periods,
   choose: (kept: readonly number[]) => Choice,
 ): Promise<Choice> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolders(dirname(path));
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o600);
   try {
     if (!(await lockFile(fd)))

@@ -168,6 +168,24 @@ test('where nothing can be kept it says so, and this process remembers', async t
   assert.match(said[0]!, /numbers that were used cannot be kept \(E(NOTDIR|EXIST)\)$/);
 });
 
+/** Has another process take two steps, in a folder where files can grow to some blocks of 512 bytes alone. */
+function takeTwice(folder: string, blocks: number | 'unlimited') {
+  const taking = `import { fileStepMemory } from ${JSON.stringify(stepsModule)};
+    const source = { psk: Buffer.from('d'), port: 22, periods: ${JSON.stringify(periods)} };
+    const memory = fileStepMemory(source, why => process.stderr.write(why), process.argv[1]);
+    const choose = taken => ({ step: [${thisStep}, ${thisStep + 1}].find(step => !taken.has(step)) });
+    console.log(JSON.stringify([await memory.take(choose), await memory.take(choose)]));`;
+  const argv = [process.execPath, '--input-type=module', '-e', taking, folder];
+  const script = `ulimit -f ${blocks}; exec "$@"`;
+  return spawnSync('sh', ['-c', script, 'sh', ...argv], { encoding: 'utf8', timeout: 20_000 });
+}
+
+test('a folder in which there can be none is a failure like others', { skip: notLinux }, () => {
+  const { stdout, stderr } = takeTwice('/proc/none/state', 'unlimited');
+  assert.match(stdout, new RegExp(`^\\[{"step":${thisStep}},{"step":${thisStep + 1}}\\]$`, 'm'));
+  assert.match(stderr, /numbers that were used cannot be kept \(ENOENT\)/);
+});
+
 for (const [what, blocks, kept] of [
   ['nothing can be written', 0, 0],
   ['not all can be written', 1, 60],
@@ -179,15 +197,7 @@ for (const [what, blocks, kept] of [
     const path = `${folder}/${readdirSync(folder)[0]}`;
     const before = Array.from({ length: kept }, (_, index) => `${thisStep - 99 + index}\n`);
     writeFileSync(path, before.join(''));
-    const taking = `import { fileStepMemory } from ${JSON.stringify(stepsModule)};
-      const source = { psk: Buffer.from('d'), port: 22, periods: ${JSON.stringify(periods)} };
-      const memory = fileStepMemory(source, why => process.stderr.write(why), process.argv[1]);
-      const choose = taken => ({ step: [${thisStep}, ${thisStep + 1}].find(step => !taken.has(step)) });
-      console.log(JSON.stringify([await memory.take(choose), await memory.take(choose)]));`;
-    // The shell counts in blocks of 512 bytes.
-    const script = `ulimit -f ${blocks}; exec "$@"`;
-    const argv = [process.execPath, '--input-type=module', '-e', taking, folder];
-    const { stdout, stderr } = spawnSync('sh', ['-c', script, 'sh', ...argv], { encoding: 'utf8' });
+    const { stdout, stderr } = takeTwice(folder, blocks);
     assert.deepEqual(JSON.parse(stdout), [{ step: thisStep }, { step: thisStep + 1 }]);
     assert.match(stderr, /numbers that were used cannot be kept \(EFBIG\)/);
   });
