@@ -82,6 +82,11 @@ export function requireNumbering(): void {
   if (obstacle !== undefined) throw notPermitted(obstacle);
 }
 
+/** @throws KnockError `not-permitted` where there is neither the choice of numbers nor the handing over of sockets */
+export function requireLinux(): void {
+  if (process.platform !== 'linux') throw notPermitted('not-linux');
+}
+
 function notPermitted(obstacle: NumberingObstacle): KnockError {
   if (obstacle === 'not-linux') {
     return new KnockError('not-permitted', 'the sequence number can be chosen on Linux alone', {

@@ -2,6 +2,7 @@
  * `portknock connect`, and `portknock proxy` with a profile of sequence numbers: connects, and joins the connection to
  * standard input and output.
  */
+import { fstatSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import {
   defaultPeriodMs,
@@ -11,6 +12,7 @@ import {
   type Periods,
   shortestPeriodMs,
 } from '../methods/sequence-number/format.js';
+import { sendDescriptor } from '../net/descriptors.js';
 import { dashed } from '../system/command-line.js';
 import { durationArgument, roughly } from '../system/duration.js';
 import { OperatorError } from '../system/error.js';
@@ -26,8 +28,9 @@ import { joinStandard } from './join.js';
 import { connectNumbered, type NumberedEvent, type NumberedRequest } from './numbered.js';
 import { failed } from './run.js';
 import { Screen } from './screen.js';
+import { longestWaitMs } from './socketrequest.js';
 import { fileStepMemory } from './steps.js';
-import { type ServiceRequest, throughService } from './throughservice.js';
+import { type ServedConnection, type ServiceRequest, throughService } from './throughservice.js';
 
 type Connect = Extract<Invocation, { form: 'connect' }>;
 type Proxy = Extract<Invocation, { form: 'proxy' }>;
@@ -90,32 +93,70 @@ async function runThroughService(
   const place = of.name ?? of.host ?? '';
   const screen = new Screen({ ...options, place, waitPort: port, live: false });
   const path = options.socket ?? defaultServicePath;
-  return joinTo(screen, () => throughService({ path, ...of, port, ...readWays(place, options) }));
+  const ways = readWays(place, options);
+  if (ways.timeoutMs > longestWaitMs) {
+    const most = `${longestWaitMs / 1000}s`;
+    throw new OperatorError(
+      'usage',
+      `--timeout expected at most ${most} for the socket service, got "${options.timeout}"`,
+    );
+  }
+  return joinTo(screen, options, () => throughService({ path, ...of, port, ...ways }));
 }
 
 async function runNumbered(request: NumberedRequest, options: ClientOptions): Promise<number> {
   const screen = new Screen({ ...options, place: request.host, waitPort: request.port, live: false });
   const { psk, port, macPort = port, periods } = request;
   const memory = fileStepMemory({ psk, port: macPort, periods }, why => screen.warn(why));
-  return joinTo(screen, () => connectNumbered(request, { memory, watch: event => tell(screen, event) }));
+  const setting = { memory, watch: (event: NumberedEvent) => tell(screen, event) };
+  return joinTo(screen, options, () => connectNumbered({ ...request, paused: options.fdpass }, setting));
 }
 
-/** Joins a connection, once it is there. */
+/** Joins a connection, once it is there, or hands it over. */
 async function joinTo(
   screen: Screen,
-  connect: () => Promise<{ readonly socket: Socket; readonly address: string }>,
+  { fdpass }: ClientOptions,
+  connect: () => Promise<ServedConnection>,
 ): Promise<number> {
+  if (fdpass) requireTaker();
   const startedAt = performance.now();
   try {
-    const { socket, address } = await connect();
-    becomeInvoker();
+    const { socket, fd, address } = await connect();
+    becomeInvokerWith(socket);
     screen.note(`connected to ${address} after ${(performance.now() - startedAt).toFixed(1)} ms`);
-    await joinStandard(socket);
+    if (fdpass) handOver(socket, fd);
+    else await joinStandard(socket);
     return 0;
   } catch (error) {
     if (error instanceof KnockError) return failed(error);
     throw error;
   }
+}
+
+function becomeInvokerWith(socket: Socket): void {
+  try {
+    becomeInvoker();
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+/** As ssh takes it with ProxyUseFdpass (ssh_config(5)): one byte, and the descriptor with it. */
+function handOver(socket: Socket, fd: number): void {
+  try {
+    sendDescriptor(1, Buffer.of(0), fd);
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Before a number is used up. @throws OperatorError `usage` */
+function requireTaker(): void {
+  if (fstatSync(1).isSocket()) return;
+  throw new OperatorError('usage', '--fdpass: standard output is no socket, which a connection goes over', {
+    hint: 'it goes with "ProxyUseFdpass yes" of ssh',
+  });
 }
 
 function tell(screen: Screen, event: NumberedEvent): void {

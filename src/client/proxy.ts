@@ -1,5 +1,6 @@
 /** For ProxyCommand: knocks, connects, and joins the connection to standard input and output. */
 import { existsSync } from 'node:fs';
+import { dashed } from '../system/command-line.js';
 import { OperatorError } from '../system/error.js';
 import type { Profile } from '../system/profile.js';
 import { chooseDoorTo } from './door.js';
@@ -58,6 +59,9 @@ async function knockAndJoin(profile: Knocked, { name, host, port, options }: Pro
 }
 
 function requireNoNumber(options: ClientOptions): void {
-  if (options.clockOffset === undefined) return;
-  throw new OperatorError('usage', '--clock-offset is for profiles of sequence numbers');
+  const given = (['clockOffset', 'socket', 'fdpass'] as const).find(
+    name => options[name] !== undefined && options[name] !== false,
+  );
+  if (given === undefined) return;
+  throw new OperatorError('usage', `${dashed(given)} is for profiles of sequence numbers`);
 }

@@ -88,7 +88,13 @@ function isSame(host: string, other: string | undefined): boolean {
 }
 
 function askerTest(uid: number): (user: string) => boolean {
-  return user => (isNumber(user) ? Number(user) : findAccount(user)?.uid) === uid;
+  // Asking for a name takes longer than all else here; profiles mostly have the same ones.
+  const uids = new Map<string, number | undefined>();
+  return user => {
+    if (isNumber(user)) return Number(user) === uid;
+    if (!uids.has(user)) uids.set(user, findAccount(user)?.uid);
+    return uids.get(user) === uid;
+  };
 }
 
 function isNumber(user: string): boolean {

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, closeSync, constants, lstatSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { peerOf } from '../net/descriptors.js';
 import { errorCode, OperatorError } from '../system/error.js';
@@ -56,9 +56,11 @@ async function listen(server: Server, path: string): Promise<void> {
       });
     }
     removeSocket(path);
+    // Made with its mode, by this call and not later: by its name, another file's could be changed.
+    const before = process.umask(0o777 & ~everyone);
     server.listen(path);
+    process.umask(before);
     await once(server, 'listening');
-    chmodSync(path, everyone);
   } catch (error) {
     throw error instanceof OperatorError ? error : unusable(path, error);
   } finally {

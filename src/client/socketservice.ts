@@ -13,11 +13,12 @@ import { SystemError } from '../net/libc.js';
 import { describe, OperatorError, report } from '../system/error.js';
 import type { SequenceNumberProfile } from '../system/numberprofile.js';
 import type { ClientOptions } from './invocation.js';
-import { connectNumbered, type NumberedConnection } from './numbered.js';
+import { connectNumbered, type NumberedConnection, requireLinux } from './numbered.js';
 import { chooseServed, defaultServedDirectory, profilesFor } from './served.js';
 import {
   formatReply,
   longestRequest,
+  longestWaitMs,
   parseRequest,
   type SocketReply,
   type SocketRequest,
@@ -34,6 +35,7 @@ export async function runSocketService({
   listen,
   profiles = defaultServedDirectory,
 }: Pick<ClientOptions, 'listen' | 'profiles'>): Promise<number> {
+  requireLinux();
   if (listen === undefined) await serveRequest(profiles);
   else {
     const command = [process.argv[1]!, 'socket-service', '--profiles', profiles];
@@ -119,14 +121,14 @@ function replyTo(error: unknown): SocketReply {
     return { error: 'failed', message: 'the socket service failed', hint: 'its log says why' };
   }
   const { code, message, hint } = error;
-  // What a user could do about it himself is not what helps here.
-  const isOurs = code === 'not-permitted';
-  return {
-    error: code,
-    message,
-    hint: isOurs ? 'it is the socket service that needs it: see its unit' : hint,
-  };
+  return { error: code, message, hint: hintsOfOurs.get(code) ?? hint };
 }
+
+/** Where what a user could do about it himself is not what helps here. */
+const hintsOfOurs: ReadonlyMap<string, string> = new Map([
+  ['not-permitted', 'it is the socket service that needs it: see its unit'],
+  ['used-up', `wait so long, or let it wait with --timeout, ${longestWaitMs / 1000}s at most`],
+]);
 
 function whyOf(error: unknown): string {
   if (error instanceof OperatorError) return error.code === 'not-allowed' ? 'not allowed' : describe(error);

@@ -2,11 +2,13 @@
  * Which period's number the next connection takes (PROTOCOL.md section 7): each number lets in one connection, so none
  * is taken twice by those who share a memory.
  */
-import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, ftruncateSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { endOfStep, type Periods, stepAt, stepsTaken } from '../methods/sequence-number/format.js';
+import { writeAll } from '../system/durable.js';
 import { errorCode } from '../system/error.js';
 import { secretName } from './clock.js';
+import { makeFolders } from './files.js';
 import { stateDirectory } from './folders.js';
 import { lockFile } from './lock.js';
 
@@ -53,7 +55,7 @@ export interface NumberSource {
   readonly periods: Periods;
 }
 
-const takenByProcess = new Map<string, Set<number>>();
+const takenByProcess = new Map<string, ReadonlySet<number>>();
 
 /** What this process took; chosen at once. */
 export function takeInProcess(
@@ -61,12 +63,15 @@ export function takeInProcess(
   now: number,
   choose: (taken: ReadonlySet<number>) => Choice,
 ): Choice {
-  const name = nameOf(source);
-  const taken = takenByProcess.get(name) ?? new Set();
+  const taken = takenHere(source);
   const choice = choose(taken);
-  if ('step' in choice) taken.add(choice.step);
-  takenByProcess.set(name, new Set(remembered([...taken], now, source.periods)));
+  const steps = 'step' in choice ? [...taken, choice.step] : [...taken];
+  takenByProcess.set(nameOf(source), new Set(remembered(steps, now, source.periods)));
   return choice;
+}
+
+function takenHere(source: NumberSource): ReadonlySet<number> {
+  return takenByProcess.get(nameOf(source)) ?? new Set();
 }
 
 /**
@@ -87,8 +92,9 @@ export function fileStepMemory(
         if ('step' in choice) taken.push(choice.step);
         return choice;
       };
+      const known = (kept: readonly number[]) => new Set([...kept, ...takenHere(source)]);
       try {
-        return await withFile(path, source.periods, kept => note(choose(new Set(kept))));
+        return await withFile(path, source.periods, kept => note(choose(known(kept))));
       } catch (error) {
         if (errorCode(error) === undefined) throw error;
         onFailure(`${path}: the numbers that were used cannot be kept (${errorCode(error)})`);
@@ -107,7 +113,7 @@ async function withFile(
   periods: Periods,
   choose: (kept: readonly number[]) => Choice,
 ): Promise<Choice> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolders(dirname(path));
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o600);
   try {
     if (!(await lockFile(fd)))
@@ -116,7 +122,9 @@ async function withFile(
     const choice = choose(kept);
     if (!('step' in choice)) return choice;
     const steps = remembered([...kept, choice.step], Date.now(), periods);
-    ftruncateSync(fd, writeSync(fd, steps.map(step => `${step}\n`).join(''), 0));
+    const bytes = Buffer.from(steps.map(step => `${step}\n`).join(''));
+    writeAll(fd, bytes, 0);
+    ftruncateSync(fd, bytes.length);
     return choice;
   } finally {
     closeSync(fd);

@@ -5,10 +5,10 @@ import { receiveDescriptor, whenReadable } from '../net/descriptors.js';
 import { libc, SystemError } from '../net/libc.js';
 import { errorCode, OperatorError } from '../system/error.js';
 import { isKnockFailure, KnockError } from './failure.js';
+import { requireLinux } from './numbered.js';
 import {
   formatRequest,
   longestReply,
-  longestWaitMs,
   parseReply,
   type SocketReply,
   type SocketRequest,
@@ -30,13 +30,16 @@ export interface ServiceRequest extends SocketRequest {
 
 /** A connection that stands: its owner ends it. */
 export interface ServedConnection {
-  /** Half-open at either end, as if it were made here. */
+  /** Half-open at either end, as if it were made here; nothing is read from it before its owner does. */
   readonly socket: Socket;
+  /** The descriptor of `socket`, which closes it. */
+  readonly fd: number;
   readonly address: string;
 }
 
 /** @throws OperatorError where the service is not there or refuses; KnockError where it could not connect */
 export async function throughService({ path, ...request }: ServiceRequest): Promise<ServedConnection> {
+  requireLinux();
   const fd = libc().socket(unix, stream | nonBlocking | closeOnExec, 0);
   // Never read by Node, which would lose the descriptor that comes along.
   const options = { fd, manualStart: true, allowHalfOpen: true };
@@ -45,9 +48,8 @@ export async function throughService({ path, ...request }: ServiceRequest): Prom
     service.connect(path);
     await once(service, 'connect');
     service.on('error', () => {});
-    const timeoutMs = Math.min(request.timeoutMs, longestWaitMs);
-    service.write(formatRequest({ ...request, timeoutMs }));
-    return await receive(fd, path, performance.now() + timeoutMs + patienceMs);
+    service.write(formatRequest(request));
+    return await receive(fd, path, performance.now() + request.timeoutMs + patienceMs);
   } catch (error) {
     throw error instanceof OperatorError ? error : unreachable(path, error);
   } finally {
@@ -74,9 +76,10 @@ async function receive(fd: number, path: string, deadline: number): Promise<Serv
     if (reply === undefined) throw silent(path, 'what it says is no answer');
     if ('error' in reply) throw said(reply);
     if (given === undefined) throw silent(path, 'it gave no connection');
-    const socket = new Socket({ fd: given, allowHalfOpen: true });
+    const options = { fd: given, manualStart: true, allowHalfOpen: true };
+    const connection = { socket: new Socket(options), fd: given, address: reply.address };
     given = undefined;
-    return { socket, address: reply.address };
+    return connection;
   } finally {
     if (given !== undefined) libc().close(given);
   }

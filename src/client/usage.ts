@@ -54,6 +54,7 @@ Sequence numbers, in the first packet of the connection itself: connect, and pro
       --tolerance DURATION    how far clocks may differ (30s)
   -T, --clock-offset [-]DURATION  added to the clock
       --socket PATH           where the socket service listens (/run/portknock/sockets)
+      --fdpass                hand the connection over to an ssh that has ProxyUseFdpass, and end
 
 The socket service gives users without privilege or key connections that begin with a sequence number
       --for USER[,USER]       whom it connects with the profile that is imported

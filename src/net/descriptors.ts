@@ -54,18 +54,19 @@ function calls(): Calls {
 function load(): Calls {
   const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
   const library = koffi.load(null);
-  koffi.struct('portknock_iovec', { base: 'void *', length: 'size_t' });
-  koffi.struct('portknock_msghdr', {
+  const piece = koffi.struct({ base: 'void *', length: 'size_t' });
+  const message = koffi.struct({
     name: 'void *',
     name_length: 'uint32_t',
-    pieces: 'portknock_iovec *',
+    pieces: koffi.pointer(piece),
     piece_count: 'size_t',
     control: 'void *',
     control_length: 'size_t',
     flags: 'int',
   });
-  const sendmsg = library.func('intptr_t sendmsg(int, const portknock_msghdr *, int)');
-  const recvmsg = library.func('intptr_t recvmsg(int, _Inout_ portknock_msghdr *, int)');
+  const pointer = koffi.pointer(message);
+  const sendmsg = library.func('sendmsg', 'intptr_t', ['int', pointer, 'int']);
+  const recvmsg = library.func('recvmsg', 'intptr_t', ['int', koffi.inout(pointer), 'int']);
   const poll = library.func('int poll(void *, unsigned long, int)');
   return {
     errno: () => koffi.errno(),

@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import type Koffi from 'koffi';
+import type { TypeObject } from 'koffi';
 
 /** Loaded on first use, and without a promise: a library that may never need it must come without it. */
 let koffi: typeof Koffi;
@@ -64,13 +65,15 @@ export function libc(): Libc {
 }
 
 /** A function of the library that throws where it returns −1. */
-type Checked = (prototype: string) => (...args: unknown[]) => number;
+type Checked = (...prototype: Prototype) => (...args: unknown[]) => number;
+/** As text; or as name, result and parameters, where a type has no name. */
+type Prototype = [text: string] | [name: string, result: string, parameters: (string | TypeObject)[]];
 
 function load(): Libc {
   koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
   const library = koffi.load(null);
-  const checked = (prototype: string) => {
-    const call = library.func(prototype);
+  const checked: Checked = (...prototype) => {
+    const call = prototype.length === 1 ? library.func(...prototype) : library.func(...prototype);
     return (...args: unknown[]): number => {
       const result = Number(call(...args));
       if (result === -1) throw new SystemError(call.info.name, koffi.errno());
@@ -113,10 +116,13 @@ const socketLevel = 1;
 const attachFilterOption = 26;
 const instructionLength = 8;
 
-/** The one option whose value has a pointer in it: struct sock_fprog of linux/filter.h. */
+/**
+ * The one option whose value has a pointer in it: struct sock_fprog of linux/filter.h. Types have no names here and
+ * elsewhere: koffi has one space of names for the whole process, in which this library may be loaded twice.
+ */
 function filterSetter(checked: Checked): Libc['attachFilter'] {
-  const type = koffi.struct('sock_fprog', { len: 'uint16_t', filter: 'const void *' });
-  const set = checked('int setsockopt(int, int, int, const sock_fprog *, uint32_t)');
+  const type = koffi.struct({ len: 'uint16_t', filter: 'const void *' });
+  const set = checked('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(type), 'uint32_t']);
   return (fd, program) =>
     set(
       fd,

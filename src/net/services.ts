@@ -23,7 +23,7 @@ export function servicePort(name: string, protocol: 'tcp' | 'udp'): number | und
 }
 
 function load(): (name: string, protocol: string) => Entry | null {
-  const servent = koffi.struct('servent', entry);
+  const servent = koffi.struct(entry);
   const find = koffi.load(null).func('void *getservbyname(const char *, const char *)');
   return (name, protocol) => {
     const pointer: unknown = find(name, protocol);

@@ -1,10 +1,10 @@
 /** Connections by sequence number on a real network: the server is a set of nftables and a program that listens. */
 import assert from 'node:assert/strict';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { NumberSeries, stepAt } from '../../src/methods/sequence-number/format.js';
 import { eventually } from '../e2e/harness/eventually.js';
-import { hasManyUsers, missing, notIsolated } from '../e2e/harness/isolation.js';
+import { missing, notIsolated } from '../e2e/harness/isolation.js';
 import { Guarded, periodMs, psk, servicePort, tcpOf } from './guarded.js';
 import { clientPath, said } from './program.js';
 
@@ -267,23 +267,6 @@ describe('connections by sequence number', { skip: notIsolated }, () => {
     const { status, stderr } = await scene.connect(scene.network.server.ipv4, '', '-v');
     assert.equal(status, 0, stderr);
     assert.deepEqual(distances(stderr), [1]);
-  });
-
-  test('by sudo: becomes the one who called it', { skip: !hasManyUsers() && 'one user only' }, async t => {
-    const scene = await Guarded.create(t);
-    await scene.admit([0]);
-    const env = { SUDO_UID: '65534', SUDO_GID: '65533' };
-    const program = scene.start([...scene.words(scene.network.server.ipv4), '-v'], { env });
-    await program.line(/connected to/);
-    const status = readFileSync(`/proc/${program.pid}/status`, 'utf8');
-    assert.match(status, /^Uid:\t65534\t65534\t65534\t65534$/m);
-    assert.match(status, /^Gid:\t65533\t65533\t65533\t65533$/m);
-    assert.match(status, /^Groups:\t65533 $/m);
-    assert.match(status, /^CapPrm:\t0+$/m);
-    program.write('still\n');
-    await program.line(/^still$/);
-    program.closeInput();
-    assert.equal((await program.end()).status, 0);
   });
 
   test('a profile, through proxy', async t => {

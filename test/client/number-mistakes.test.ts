@@ -1,11 +1,12 @@
 /** `portknock connect` and profiles of sequence numbers: what is wrong use, and what is said about it. */
 import assert from 'node:assert/strict';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, closeSync, openSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { readInvocation } from '../../src/client/invocation.js';
 import { formatProfile, type Profile } from '../../src/system/profile.js';
 import { writeSecret } from '../e2e/harness/folder.js';
-import { User } from './program.js';
+import { clientPath, User } from './program.js';
 
 const psk = 'nobody may see this key';
 const profile: Profile = {
@@ -41,6 +42,10 @@ const wrong: readonly [line: string, message: RegExp][] = [
   ['proxy office host 22 --retries 3', /--retries has no meaning for a sequence number/],
   ['proxy office host 22 --raw', /--raw has no meaning for a sequence number/],
   ['proxy home host 22 -T 5s', /--clock-offset is for profiles of sequence numbers/],
+  ['proxy home host 22 --fdpass', /--fdpass is for profiles of sequence numbers/],
+  ['office ssh --fdpass', /--fdpass has no meaning for: portknock PROFILE/],
+  ['proxy home host 22 --socket /x', /--socket is for profiles of sequence numbers/],
+  ['connect host 22 --timeout 61s', /--timeout expected at most 60s for the socket service, got "61s"/],
   [
     'office ssh',
     /"office" has no knock: its connections let themselves in\n.*portknock proxy office 127\.0\.0\.1 22/,
@@ -73,6 +78,40 @@ test('without a key and without the socket service', async t => {
   const { status, stderr } = await user.run(['connect', 'host', '22', '--socket', `${user.folder}/none`]);
   assert.equal(status, 1);
   assert.match(stderr, /none: .*socket service.*\n.*--psk-file/);
+});
+
+for (const words of [
+  ['connect', 'host', '22'],
+  ['connect', 'host', '22', '--psk-file', '{}'],
+  ['socket-service'],
+]) {
+  test(`on another system: ${words[0]} ${words[3] ?? ''}`, async t => {
+    const user = new User(t);
+    const file = writeSecret(user.folder, 'psk', psk);
+    // As little of koffi as Windows has of the C library.
+    const script = `Object.defineProperty(process,'platform',{value:'win32'});process.dlopen=()=>{throw'koffi'}`;
+    const env = { NODE_OPTIONS: `--import=data:text/javascript,${script}`, LOCALAPPDATA: user.folder };
+    const argv = words.map(word => (word === '{}' ? file : word));
+    const { status, stderr } = await user.run(argv, { env });
+    assert.equal(status, 1);
+    assert.match(stderr, /^portknock: error: the sequence number can be chosen on Linux alone\n/);
+  });
+}
+
+test('what is no socket takes no connection', t => {
+  const user = new User(t);
+  const file = writeSecret(user.folder, 'psk', psk);
+  const output = openSync(`${user.folder}/output`, 'w');
+  const argv = [clientPath, 'connect', '127.0.0.1', '22', '--psk-file', file, '--fdpass'];
+  const env = { ...process.env, ...user.environment };
+  const { status, stderr } = spawnSync(process.execPath, argv, {
+    stdio: ['ignore', output, 'pipe'],
+    encoding: 'utf8',
+    env,
+  });
+  closeSync(output);
+  assert.equal(status, 2);
+  assert.match(stderr, /standard output is no socket.*\n.*ProxyUseFdpass yes/);
 });
 
 test('a profile that is not there, without the socket service', async t => {

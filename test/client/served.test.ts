@@ -88,6 +88,25 @@ test('the profiles of a user are those that name him, by name or by number', { s
   assert.equal(mistakes.length, 3);
 });
 
+test('who a user is, is asked once for all profiles', { skip }, t => {
+  const { folder } = new User(t);
+  const log = join(folder, 'log');
+  writeFileSync(join(folder, 'id'), `#!/bin/sh\necho "$*" >> ${log}\necho 12345\n`, { mode: 0o700 });
+  for (const name of ['a', 'b', 'c']) {
+    const kept = profile({ name, users: ['alice', 'bob'] });
+    writeFileSync(join(folder, `${name}.json`), formatProfile(kept), { mode: 0o600 });
+  }
+  const { PATH } = process.env;
+  process.env['PATH'] = folder;
+  try {
+    assert.equal(profilesFor(54321, folder, error => assert.fail(error)).length, 0);
+  } finally {
+    process.env['PATH'] = PATH;
+  }
+  const asked = readFileSync(log, 'utf8').trim().split('\n').sort();
+  assert.deepEqual(asked, ['-g -- alice', '-g -- bob', '-u -- alice', '-u -- bob']);
+});
+
 const choose = (request: { name?: string; host?: string; port: number }) =>
   chooseServed([profile(), profile({ name: 'away', host: '192.0.2.7' })], { ...request, timeoutMs: 1 })?.name;
 

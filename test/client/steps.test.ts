@@ -1,5 +1,6 @@
 /** Which period's number is taken next, and the memory of those that were. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -85,6 +86,7 @@ test('what is taken is good and new; what is waited for is then', () => {
   );
 });
 
+const stepsModule = import.meta.resolve('../../src/client/steps.js');
 const notLinux = process.platform !== 'linux' && 'locks are for Linux alone';
 const exclusively = 2;
 
@@ -165,6 +167,41 @@ test('where nothing can be kept it says so, and this process remembers', async t
   assert.equal(said.length, 2);
   assert.match(said[0]!, /numbers that were used cannot be kept \(E(NOTDIR|EXIST)\)$/);
 });
+
+/** Has another process take two steps, in a folder where files can grow to some blocks of 512 bytes alone. */
+function takeTwice(folder: string, blocks: number | 'unlimited') {
+  const taking = `import { fileStepMemory } from ${JSON.stringify(stepsModule)};
+    const source = { psk: Buffer.from('d'), port: 22, periods: ${JSON.stringify(periods)} };
+    const memory = fileStepMemory(source, why => process.stderr.write(why), process.argv[1]);
+    const choose = taken => ({ step: [${thisStep}, ${thisStep + 1}].find(step => !taken.has(step)) });
+    console.log(JSON.stringify([await memory.take(choose), await memory.take(choose)]));`;
+  const argv = [process.execPath, '--input-type=module', '-e', taking, folder];
+  const script = `ulimit -f ${blocks}; exec "$@"`;
+  return spawnSync('sh', ['-c', script, 'sh', ...argv], { encoding: 'utf8', timeout: 20_000 });
+}
+
+test('a folder in which there can be none is a failure like others', { skip: notLinux }, () => {
+  const { stdout, stderr } = takeTwice('/proc/none/state', 'unlimited');
+  assert.match(stdout, new RegExp(`^\\[{"step":${thisStep}},{"step":${thisStep + 1}}\\]$`, 'm'));
+  assert.match(stderr, /numbers that were used cannot be kept \(ENOENT\)/);
+});
+
+for (const [what, blocks, kept] of [
+  ['nothing can be written', 0, 0],
+  ['not all can be written', 1, 60],
+] as const) {
+  test(`where ${what}, the number is not taken again`, { skip: notLinux }, async t => {
+    const folder = temporaryFolder(t, 'steps');
+    const memory = fileStepMemory(source('d'), why => assert.fail(why), folder);
+    await memory.take(from(thisStep));
+    const path = `${folder}/${readdirSync(folder)[0]}`;
+    const before = Array.from({ length: kept }, (_, index) => `${thisStep - 99 + index}\n`);
+    writeFileSync(path, before.join(''));
+    const { stdout, stderr } = takeTwice(folder, blocks);
+    assert.deepEqual(JSON.parse(stdout), [{ step: thisStep }, { step: thisStep + 1 }]);
+    assert.match(stderr, /numbers that were used cannot be kept \(EFBIG\)/);
+  });
+}
 
 test('a folder that is not there is made', async t => {
   const folder = temporaryFolder(t, 'steps');

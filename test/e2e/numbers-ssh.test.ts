@@ -1,5 +1,6 @@
 /** Sequence numbers from end to end: the real ssh through `portknock connect` and `proxy`, the real sshd, the real daemon. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
 import { Daemon, type DaemonSettings } from './harness/daemon.js';
 import { eventually } from './harness/eventually.js';
@@ -70,12 +71,18 @@ class User {
   }
 
   /** Has sshd run a command. */
-  ssh(command: string, options: readonly string[] = [], address = this.#machines.server.ipv4): Program {
+  ssh(
+    command: string,
+    options: readonly string[] = [],
+    address = this.#machines.server.ipv4,
+    configuration: readonly string[] = [],
+  ): Program {
     const proxy = [
       ...['env', `XDG_STATE_HOME=${this.#home}/state`, process.execPath, clientPath],
       ...['connect', '%h', '%p', '--psk-file', this.#keyFile, ...options],
     ];
-    return this.#machines.sshd.call(this.#from, address, command, ['-o', `ProxyCommand=${proxy.join(' ')}`]);
+    const settings = ['-o', `ProxyCommand=${proxy.join(' ')}`, ...configuration];
+    return this.#machines.sshd.call(this.#from, address, command, settings);
   }
 
   /** `portknock connect` alone, to its end. */
@@ -119,6 +126,19 @@ describe('ssh through portknock connect', { skip }, () => {
       assert.equal(await client.portState(address, 22), 'silent');
     });
   }
+
+  test('gets in by a connection that is handed over, and nothing of ours stays between', async t => {
+    const machines = await guarded(t);
+    const call = new User(t, machines).ssh('echo in; read word; echo $word', ['--fdpass'], undefined, [
+      ...['-o', 'ProxyUseFdpass=yes'],
+    ]);
+    await call.line(/^in$/);
+    const children = readFileSync(`/proc/${call.pid}/task/${call.pid}/children`, 'utf8');
+    assert.equal(children, '');
+    call.write('still\n');
+    await call.line(/^still$/);
+    assert.equal((await call.end()).status, 0, call.output);
+  });
 
   test('stays out with a wrong key, a wrong period, a number for another port, or none', async t => {
     const machines = await guarded(t);

@@ -87,14 +87,15 @@ test('a real ssh is let in by it, by a real daemon', {
   await service.start();
   const keyFile = writeSecret(temporaryFolder(t, 'key', 0o755), 'key', readFileSync(sshd.keyFile, 'utf8'));
   chownSync(keyFile, knownUser, knownUser);
-  const call = (uid: number, name: string) => {
-    const command = `${process.execPath} ${clientProgram} proxy home %h %p --socket ${service.path}`;
+  const call = (uid: number, name: string, option = '') => {
+    const command = `${process.execPath} ${clientProgram} proxy home %h %p --socket ${service.path} ${option}`;
     const runner = ['env', `XDG_CONFIG_HOME=${service.path}.none`, 'setpriv', ...unprivileged(uid)];
-    return sshd.call(client, name, 'echo in', ['-o', `ProxyCommand=${command}`], keyFile, runner);
+    const passing = option === '' ? [] : ['-o', 'ProxyUseFdpass=yes'];
+    return sshd.call(client, name, 'echo in', ['-o', `ProxyCommand=${command}`, ...passing], keyFile, runner);
   };
   assert.equal(await client.portState(server.ipv4, 22), 'silent');
-  for (const name of ['home', server.ipv4]) {
-    const calling = call(knownUser, name);
+  for (const [name, option] of [['home'], [server.ipv4, '--fdpass']] as const) {
+    const calling = call(knownUser, name, option);
     assert.deepEqual(await calling.end(), { status: 0, signal: null }, calling.output);
     assert.equal(calling.stdout, 'in\n');
   }
