@@ -33,6 +33,12 @@ test('does not block, and is closed by exec, also in the place of another', { sk
   }
 });
 
+test('what cannot be put in place is closed', { skip: notIsolated }, () => {
+  const fd = openUnconnected(4);
+  assert.throws(() => putInPlace(fd, -1), { code: 'EBADF', call: 'dup3' });
+  assert.throws(() => flagsOf(fd), /ENOENT/);
+});
+
 test('what is in the way', { skip: notIsolated }, async t => {
   assert.equal(numberingObstacle(), undefined);
   const script = `import { numberingObstacle } from '${new URL('../../src/net/repair.js', import.meta.url)}';
