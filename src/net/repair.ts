@@ -69,7 +69,8 @@ export function numberingObstacle(): NumberingObstacle | undefined {
   } catch (error) {
     const code = error instanceof SystemError ? error.code : undefined;
     if (code === 'EPERM') return 'no-privilege';
-    if (code === 'ENOPROTOOPT') return 'no-repair';
+    // ENOPROTOOPT where it is unknown, EINVAL where the silent end is, and what sandboxes say.
+    if (error instanceof SystemError && error.call === 'setsockopt') return 'no-repair';
     throw error;
   }
 }
