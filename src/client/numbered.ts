@@ -97,6 +97,7 @@ function notPermitted(obstacle: NumberingObstacle): KnockError {
     return new KnockError(
       'not-permitted',
       'this kernel does not let the sequence number be chosen (TCP_REPAIR)',
+      { hint: 'connect from a machine with a newer one, and not in a sandbox' },
     );
   }
   const message = 'to choose the sequence number needs the privilege CAP_NET_ADMIN';
@@ -290,7 +291,7 @@ class NumberRace {
     const { family, address } = target;
     const { port, paused } = this.#request;
     const fd = openNumbered(family, number);
-    const socket = unconnected(fd);
+    const socket = unread(fd);
     this.#hanging.add(socket);
     socket.on('connect', () => this.#win({ socket, fd, address, step }));
     socket.on('error', error => this.#lose(socket, target, errorCode(error) ?? String(error)));
@@ -322,8 +323,8 @@ class NumberRace {
   }
 }
 
-/** A socket of a descriptor that is not connected yet. */
-export function unconnected(fd: number): Socket {
+/** A socket of a descriptor: Node reads nothing from it before its owner does. */
+export function unread(fd: number): Socket {
   // Else Node would read from it at once, which it takes for connected.
   const options = { fd, manualStart: true, allowHalfOpen: true };
   return new Socket(options);

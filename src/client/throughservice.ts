@@ -1,11 +1,11 @@
 /** Asks the socket service for a connection (socketrequest.ts): Linux, where it hands over the open socket. */
 import { once } from 'node:events';
-import { Socket } from 'node:net';
-import { receiveDescriptor, whenReadable } from '../net/descriptors.js';
+import type { Socket } from 'node:net';
+import { openUnix, receiveDescriptor, whenReadable } from '../net/descriptors.js';
 import { libc, SystemError } from '../net/libc.js';
 import { errorCode, OperatorError } from '../system/error.js';
 import { isKnockFailure, KnockError } from './failure.js';
-import { requireLinux } from './numbered.js';
+import { requireLinux, unread } from './numbered.js';
 import {
   formatRequest,
   longestReply,
@@ -13,11 +13,6 @@ import {
   type SocketReply,
   type SocketRequest,
 } from './socketrequest.js';
-
-const unix = 1;
-const stream = 1;
-const nonBlocking = 0o4000;
-const closeOnExec = 0o2000000;
 
 /** What the service may take beside the waiting for the connection: until it is our turn, and to start. */
 const patienceMs = 20_000;
@@ -40,10 +35,9 @@ export interface ServedConnection {
 /** @throws OperatorError where the service is not there or refuses; KnockError where it could not connect */
 export async function throughService({ path, ...request }: ServiceRequest): Promise<ServedConnection> {
   requireLinux();
-  const fd = libc().socket(unix, stream | nonBlocking | closeOnExec, 0);
+  const fd = openUnix();
   // Never read by Node, which would lose the descriptor that comes along.
-  const options = { fd, manualStart: true, allowHalfOpen: true };
-  const service = new Socket(options).pause();
+  const service = unread(fd).pause();
   try {
     service.connect(path);
     await once(service, 'connect');
@@ -76,8 +70,7 @@ async function receive(fd: number, path: string, deadline: number): Promise<Serv
     if (reply === undefined) throw silent(path, 'what it says is no answer');
     if ('error' in reply) throw said(reply);
     if (given === undefined) throw silent(path, 'it gave no connection');
-    const options = { fd: given, manualStart: true, allowHalfOpen: true };
-    const connection = { socket: new Socket(options), fd: given, address: reply.address };
+    const connection = { socket: unread(given), fd: given, address: reply.address };
     given = undefined;
     return connection;
   } finally {

@@ -14,6 +14,9 @@ const domainOption = 39;
 // One of the few numbers that not all processors share.
 const peerOption = process.arch === 'ppc64' ? 21 : 17;
 const unix = 1;
+const stream = 1;
+const nonBlocking = 0o4000;
+const closeOnExec = 0o2000000;
 
 const doNotWait = 0x40;
 const noSignal = 0x4000;
@@ -161,6 +164,11 @@ function decodeRights(control: Buffer): number | undefined {
   const level = view.getInt32(wordLength(), isLittle);
   const kind = view.getInt32(wordLength() + 4, isLittle);
   return level === socketLevel && kind === rights ? view.getInt32(header, isLittle) : undefined;
+}
+
+/** A Unix stream socket that is not connected yet. @throws SystemError */
+export function openUnix(): number {
+  return libc().socket(unix, stream | nonBlocking | closeOnExec, 0);
 }
 
 /** Who is at the other end of a Unix stream socket: who connected, or who listened, at that moment. */

@@ -51,6 +51,7 @@ interface Libc {
   if_nametoindex(name: string): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   dup2(from: number, to: number): number;
+  dup3(from: number, to: number, flags: number): number;
   fcntl(fd: number, command: number, value: number): number;
   flock(fd: number, operation: number): number;
   close(fd: number): number;
@@ -93,6 +94,7 @@ function load(): Libc {
     if_nametoindex: library.func('unsigned int if_nametoindex(const char *)'),
     ioctl: checked('int ioctl(int, unsigned long, void *)'),
     dup2: checked('int dup2(int, int)'),
+    dup3: checked('int dup3(int, int, int)'),
     fcntl: checked('int fcntl(int, int, int)'),
     flock: checked('int flock(int, int)'),
     close: checked('int close(int)'),

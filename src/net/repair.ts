@@ -50,15 +50,14 @@ export function openUnconnected(family: 4 | 6): number {
   return libc().socket(family === 4 ? inet : inet6, stream | nonBlocking | closeOnExec, 0);
 }
 
-const setDescriptorFlags = 2;
-const closeOnExecFlag = 1;
-
-/** Puts a socket in the place of another one, which is closed by that. @throws SystemError */
+/** Puts a socket in the place of another one, which is closed by that; its own descriptor is closed. @throws SystemError */
 export function putInPlace(fd: number, place: number): void {
-  libc().dup2(fd, place);
-  libc().close(fd);
-  // The copy has lost it; nothing can have been executed since.
-  libc().fcntl(place, setDescriptorFlags, closeOnExecFlag);
+  try {
+    // Closed by exec from the first: another thread may start a program meanwhile.
+    libc().dup3(fd, place, closeOnExec);
+  } finally {
+    libc().close(fd);
+  }
 }
 
 /** Why numbers cannot be chosen here, or undefined where they can. Sends nothing. */
@@ -70,7 +69,8 @@ export function numberingObstacle(): NumberingObstacle | undefined {
   } catch (error) {
     const code = error instanceof SystemError ? error.code : undefined;
     if (code === 'EPERM') return 'no-privilege';
-    if (code === 'ENOPROTOOPT') return 'no-repair';
+    // ENOPROTOOPT where it is unknown, EINVAL where the silent end is, and what sandboxes say.
+    if (error instanceof SystemError && error.call === 'setsockopt') return 'no-repair';
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { libc } from '../../src/net/libc.js';
 import { numberingObstacle, openNumbered, openUnconnected, putInPlace } from '../../src/net/repair.js';
-import { notIsolated } from '../e2e/harness/isolation.js';
+import { missing, notIsolated } from '../e2e/harness/isolation.js';
 import { Program } from '../e2e/harness/program.js';
 
 for (const number of [0, -1, 1.5, 2 ** 32, Number.NaN]) {
@@ -33,6 +33,12 @@ test('does not block, and is closed by exec, also in the place of another', { sk
   }
 });
 
+test('what cannot be put in place is closed', { skip: notIsolated }, () => {
+  const fd = openUnconnected(4);
+  assert.throws(() => putInPlace(fd, -1), { code: 'EBADF', call: 'dup3' });
+  assert.throws(() => flagsOf(fd), /ENOENT/);
+});
+
 test('what is in the way', { skip: notIsolated }, async t => {
   assert.equal(numberingObstacle(), undefined);
   const script = `import { numberingObstacle } from '${new URL('../../src/net/repair.js', import.meta.url)}';
@@ -41,6 +47,25 @@ test('what is in the way', { skip: notIsolated }, async t => {
   const program = new Program(t, 'setpriv', [...bare, '--input-type=module', '-e', script], { input: '' });
   assert.equal((await program.end()).status, 0, program.output);
   assert.equal(program.stdout, 'no-privilege');
+});
+
+test('a kernel that does not know it', { skip: missing('strace') }, async t => {
+  const script = `import { numberingObstacle } from '${new URL('../../src/net/repair.js', import.meta.url)}';
+    process.stdout.write(String(numberingObstacle()))`;
+  for (const code of ['EINVAL', 'ENOPROTOOPT', 'ENOSYS']) {
+    const tracer = [
+      '-f',
+      '-qq',
+      '-o',
+      '/dev/null',
+      '-e',
+      `inject=setsockopt:error=${code}`,
+      process.execPath,
+    ];
+    const program = new Program(t, 'strace', [...tracer, '--input-type=module', '-e', script], { input: '' });
+    assert.equal((await program.end()).status, 0, program.output);
+    assert.equal(program.stdout, 'no-repair');
+  }
 });
 
 test('on another system', () => {

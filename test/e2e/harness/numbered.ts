@@ -1,12 +1,12 @@
 /** Connections whose SYN has a number of the test's choice; needs CAP_NET_ADMIN in the namespace. */
 import { isIPv6, type Socket } from 'node:net';
-import { unconnected } from '../../../src/client/numbered.js';
+import { unread } from '../../../src/client/numbered.js';
 import { NumberSeries } from '../../../src/methods/sequence-number/format.js';
 import { openNumbered } from '../../../src/net/repair.js';
 
 /** A socket that is yet to be connected. */
 export function numberedSocket(address: string, number: number): Socket {
-  return unconnected(openNumbered(isIPv6(address) ? 6 : 4, number));
+  return unread(openNumbered(isIPv6(address) ? 6 : 4, number));
 }
 
 /** The number of a psk for a port, so many periods from the one that is now. */
