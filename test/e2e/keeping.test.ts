@@ -196,12 +196,12 @@ describe('the table', { skip: notIsolated }, () => {
     const daemon = new Daemon(t, network.server);
     const state = () => client.portState(network.server.ipv4, 22);
     await fails(daemon.command(['firewall', 'show']), /not in the kernel/);
-    await succeeds(daemon.command(['firewall', 'install', '--undo-after', '1s']));
+    await succeeds(daemon.command(['firewall', 'install', '--undo-after', '3s']));
     assert.equal(await state(), 'silent');
     await eventually('undone', async () => (await state()) === 'open');
-    await succeeds(daemon.command(['firewall', 'install', '--undo-after', '2s']));
+    await succeeds(daemon.command(['firewall', 'install', '--undo-after', '4s']));
     await succeeds(daemon.command(['firewall', 'confirm']));
-    await sleep(2500);
+    await sleep(4500);
     assert.equal(await state(), 'silent');
     assert.match((await succeeds(daemon.command(['firewall', 'show']))).stdout, /table inet portknock/);
     await succeeds(daemon.command(['firewall', 'remove']));
