@@ -5,10 +5,9 @@
 import { closeSync, constants, ftruncateSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { endOfStep, type Periods, stepAt, stepsTaken } from '../methods/sequence-number/format.js';
-import { writeAll } from '../system/durable.js';
+import { makeFolders, writeAll } from '../system/durable.js';
 import { errorCode } from '../system/error.js';
 import { secretName } from './clock.js';
-import { makeFolders } from './files.js';
 import { stateDirectory } from './folders.js';
 import { lockFile } from './lock.js';
 
@@ -113,7 +112,7 @@ async function withFile(
   periods: Periods,
   choose: (kept: readonly number[]) => Choice,
 ): Promise<Choice> {
-  makeFolders(dirname(path));
+  makeFolders(dirname(path), 0o700);
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o600);
   try {
     if (!(await lockFile(fd)))

@@ -1,10 +1,11 @@
 /** `portknockd init`: a working configuration with fresh keys, in a folder that had none. */
 import { randomBytes, randomInt } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeKey, keyLength } from '../crypto/key.js';
 import { highestBasePort, offsetIn, type Spelling, windowLength } from '../methods/port-sequence/spelling.js';
 import { parseNetwork } from '../net/address.js';
+import { makeFolders } from '../system/durable.js';
 import { errorCode, OperatorError } from '../system/error.js';
 import { createFile } from './files.js';
 import { namePattern, parseService } from './schema.js';
@@ -32,7 +33,7 @@ export interface InitRequest {
 export function init(request: InitRequest): string {
   const text = configurationText(request);
   try {
-    mkdirSync(request.directory, { recursive: true, mode: 0o755 });
+    makeFolders(request.directory, 0o755);
   } catch (error) {
     throw new OperatorError('no-directory', `${request.directory}: cannot be made (${errorCode(error)})`, {
       hint: 'run as root, or name another with --directory',

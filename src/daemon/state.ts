@@ -1,9 +1,10 @@
 /**
  * The state directory: made where missing, locked for one daemon, and what is in it opened.
  */
-import { mkdirSync, openSync, statSync } from 'node:fs';
+import { openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { libc, SystemError } from '../net/libc.js';
+import { makeFolders } from '../system/durable.js';
 import { errorCode, OperatorError } from '../system/error.js';
 import { openFloorFile } from './floor.js';
 import { Journal } from './journal.js';
@@ -32,7 +33,7 @@ export function openState(directory: string): State {
 
 function prepare(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeFolders(directory, 0o700);
     const { mode } = statSync(directory);
     // Whoever may write here may forget knocks for us, or leave us commands to run.
     if ((mode & 0o022) === 0) return;

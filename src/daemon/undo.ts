@@ -4,10 +4,11 @@
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { makeFolders } from '../system/durable.js';
 import type { Config } from './config.js';
 import { ask } from './control.js';
 import { removeTable } from './firewall.js';
@@ -22,7 +23,7 @@ function tokenPath(config: Config): string {
 /** Begins to wait. @param afterMs 1 s to 1 h */
 export function scheduleUndo(config: Config, afterMs: number): void {
   const token = randomBytes(8).toString('hex');
-  mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 });
+  makeFolders(config.stateDirectory, 0o700);
   writeFileSync(tokenPath(config), token, { mode: 0o600 });
   const args = [program, 'firewall', 'undo', token, String(afterMs), '--config', config.file];
   spawn(process.execPath, args, { detached: true, stdio: 'ignore', cwd: '/' }).unref();

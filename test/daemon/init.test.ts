@@ -174,3 +174,12 @@ test('UDP has no sequence numbers: nothing is left over', t => {
   );
   assert.deepEqual(readdirSync(directory), []);
 });
+
+test('where no folder can be made it says so, and ends', () => {
+  // A folder that is there and in which there is no such thing as what is wanted.
+  const directory = '/proc/none/portknock';
+  assert.throws(
+    () => init(request(directory)),
+    (error: unknown) => error instanceof OperatorError && /cannot be made/.test(error.message),
+  );
+});
