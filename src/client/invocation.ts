@@ -175,7 +175,11 @@ function shape(input: readonly string[], options: ClientOptions): Extract<Invoca
   }
   if (first === '') throw new OperatorError('usage', 'no host and no profile', { hint: 'see --help' });
   if (input.length < 3) return { form: 'profile', name: first, door: second, options };
-  requireCount('direct', input, 3, subcommandHint(first));
+  const meant = subcommandHint(first);
+  requireCount('direct', input, 3, meant);
+  if (meant !== undefined && !/^\d+$/.test(second!)) {
+    throw new OperatorError('usage', `unknown command "${first}"`, { hint: meant });
+  }
   return { form: 'direct', host: first, basePortText: second!, commandText: third!, options };
 }
 

@@ -36,10 +36,11 @@ export function readSecretFile(path: string, place: Place = {}, longest = longes
   try {
     // Of the open file, so that what is checked is what is read.
     const stat = fstatSync(fd);
-    requirePrivate(path, stat, place);
+    // First: to be told to change the mode of a device would be bad advice.
     if (!stat.isFile() || stat.size > longest) {
       throw new OperatorError('bad-secret', `${path}: not a file with a secret`, place);
     }
+    requirePrivate(path, stat, place);
     return readFileSync(fd, 'utf8');
   } finally {
     closeSync(fd);

@@ -25,6 +25,7 @@ const wrong: readonly [line: string, message: RegExp][] = [
   ['connect host 22 23', /one argument too many: "23"/],
   ['connect host ssh {}', /PORT expected a number from 1 to 65535, got "ssh"/],
   ['conect host 22 23', /did you mean: portknock connect\?/],
+  ['conect host 22', /unknown command "conect"\n.*did you mean: portknock connect\?/],
   ['connect host 22 {} --mac-port 0', /--mac-port expected a number from 1 to 65535, got "0"/],
   ['connect host 22 {} --period 500ms', /--period expected 1000ms to 3600000ms, got "500ms"/],
   ['connect host 22 {} --period 1500ms', /--period expected whole seconds, got "1500ms"/],
@@ -133,6 +134,8 @@ test('files with the key that are none', async t => {
   ];
   const connect = ['connect', '127.0.0.1', '22', '--psk-file', file];
   assert.match((await user.run(connect)).stderr, /psk: no such file/);
+  const device = await user.run(['connect', '127.0.0.1', '22', '--psk-file', '/dev/null']);
+  assert.match(device.stderr, /not a file with a secret/);
   for (const [text, mode, message] of cases) {
     writeFileSync(file, text);
     chmodSync(file, mode);
