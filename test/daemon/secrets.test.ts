@@ -56,7 +56,7 @@ const secrets: readonly [string, (folder: string) => void, readonly string[]][] 
       rmSync(join(folder, 'site.key'));
       symlinkSync('/dev/zero', join(folder, 'site.key'));
     },
-    ['3: site.key: others than its owner may use this secret (mode 0666) (chmod 600 site.key)'],
+    ['3: site.key: not a file with a secret'],
   ],
   ...[
     '',
