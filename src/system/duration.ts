@@ -22,6 +22,7 @@ export function formatDuration(ms: number): string {
 /** A span for people, to two digits or so: 600123 → "10m". */
 export function roughly(ms: number): string {
   const scale = [
+    ['y', 31_557_600_000],
     ['d', 86_400_000],
     ['h', 3_600_000],
     ['m', 60_000],

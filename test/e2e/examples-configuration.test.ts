@@ -41,7 +41,7 @@ for (const [name, expected] of [
       'door            web (sequence 7000/tcp 8000/udp 6000/tcp within 25s) opens tcp/8080 for 30s',
       'door            mail (next one-time sequence 2111/tcp 2112/udp 2113/tcp within 25s) opens tcp/993 for 30s',
       'client          lost-laptop (id 6) may use ssh; removed',
-      'numbers         tcp/9418 3 good at once: one guess in 1431655765 is right; at 10 a second one source needs 1657d on average, 1000 sources 40h',
+      'numbers         tcp/9418 3 good at once: one guess in 1431655765 is right; at 10 a second one source needs 5y on average, 1000 sources 40h',
       'door            git (sequence number) lets one connection in to tcp/9418',
       'client          old-laptop (classic) may use report',
       'client          desk (sequence numbers) may use git',

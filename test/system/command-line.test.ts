@@ -198,6 +198,8 @@ test('spans for people are written to two digits or so', () => {
     [7_100_000, '118m'],
     [7_200_000, '2h'],
     [400_000_000, '5d'],
+    [63_000_000_000, '729d'],
+    [143_165_576_500, '5y'],
   ];
   for (const [ms, text] of written) assert.equal(roughly(ms), text);
 });
