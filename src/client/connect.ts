@@ -7,17 +7,15 @@ import {
   longestPeriodMs,
   longestToleranceMs,
   NumberSeries,
-  noNumber,
   shortestPeriodMs,
 } from '../methods/sequence-number/format.js';
 import { openNumbered, openUnconnected, putInPlace } from '../net/repair.js';
-import { errorCode } from '../system/error.js';
 import { KnockError } from './failure.js';
-import { nothingListens, notOpen, requireNumbering, unreachable, usedUp } from './numbered.js';
+import { nothingListens, notOpen, reachable, requireNumbering, unreachable, usedUp } from './numbered.js';
 import { longestTimeoutMs, requireFamily, requireText, requireWithin } from './request.js';
-import { localAddress, resolveHost, type Target } from './resolve.js';
+import { resolveHost, type Target } from './resolve.js';
 import type { Family } from './result.js';
-import { nextStep, takeInProcess } from './steps.js';
+import { nextNumbered, takeInProcess } from './steps.js';
 
 const defaultTimeoutMs = 10_000;
 
@@ -115,20 +113,11 @@ class NumberedSocket extends Socket {
   async #prepare(): Promise<Target> {
     const { host, family } = this.#options;
     const [target] = await resolveHost(host, family);
-    await this.#requireRoute(target!);
+    await reachable(host, [target!]);
     // By then the placeholder is somebody else's.
     if (this.destroyed) throw new Error('destroyed');
     putInPlace(openNumbered(target!.family, this.#takeNumber()), this.#placeholder);
     return target!;
-  }
-
-  /** A number for one that cannot be sent would be lost. */
-  async #requireRoute(target: Target): Promise<void> {
-    try {
-      await localAddress(target);
-    } catch (error) {
-      throw unreachable(this.#options.host, [`${target.address}: ${errorCode(error) ?? String(error)}`]);
-    }
   }
 
   #takeNumber(): number {
@@ -137,11 +126,7 @@ class NumberedSocket extends Socket {
     const periods = { periodMs, toleranceMs };
     const now = Date.now();
     const choice = takeInProcess({ psk, port: macPort, periods }, now, taken =>
-      nextStep({
-        now,
-        periods,
-        isSpent: step => taken.has(step) || this.#series.at(step) === noNumber,
-      }),
+      nextNumbered(this.#series, { now, periods, taken }),
     );
     if ('step' in choice) return this.#series.at(choice.step);
     throw usedUp(choice.waitMs, 'wait so long, or give every program a key of its own');

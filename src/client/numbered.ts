@@ -3,14 +3,14 @@
  * CAP_NET_ADMIN. What is sent is the connection itself and nothing else.
  */
 import { Socket } from 'node:net';
-import { NumberSeries, noNumber, type Periods } from '../methods/sequence-number/format.js';
+import { NumberSeries, type Periods } from '../methods/sequence-number/format.js';
 import { type NumberingObstacle, numberingObstacle, openNumbered } from '../net/repair.js';
 import { roughly } from '../system/duration.js';
 import { errorCode } from '../system/error.js';
 import { KnockError } from './failure.js';
 import { localAddress, resolveHost, type Target } from './resolve.js';
 import type { Family } from './result.js';
-import { type Choice, nextStep, type StepMemory } from './steps.js';
+import { type Choice, nextNumbered, type StepMemory } from './steps.js';
 import { settlesWithin } from './wait.js';
 
 /** Addresses get the same number, of which the server lets in one: the second waits whether the first does. */
@@ -71,7 +71,7 @@ export async function connectNumbered(
 ): Promise<NumberedConnection> {
   requireNumbering();
   request.signal?.throwIfAborted();
-  const targets = await reachable(request, await resolveHost(request.host, request.family));
+  const targets = await reachable(request.host, await resolveHost(request.host, request.family));
   setting.watch({ event: 'resolved', targets });
   return new Connecting(request, setting, targets).run();
 }
@@ -110,8 +110,8 @@ function notPermitted(obstacle: NumberingObstacle): KnockError {
   });
 }
 
-/** The targets that there is a way to: a number for one that cannot be sent would be lost. */
-async function reachable({ host }: NumberedRequest, targets: readonly Target[]): Promise<Target[]> {
+/** The targets that there is a way to: a number for one that cannot be sent would be lost. @throws KnockError `unreachable` */
+export async function reachable(host: string, targets: readonly Target[]): Promise<Target[]> {
   const failures: string[] = [];
   const routes = targets.map(async target => {
     try {
@@ -191,8 +191,7 @@ class Connecting {
 
   #choose(taken: ReadonlySet<number>): Choice {
     const { periods, clockOffsetMs = 0 } = this.#request;
-    const isSpent = (step: number) => taken.has(step) || this.#series.at(step) === noNumber;
-    return nextStep({ now: Date.now() + clockOffsetMs, periods, isSpent });
+    return nextNumbered(this.#series, { now: Date.now() + clockOffsetMs, periods, taken });
   }
 
   async #connect(step: number): Promise<void> {

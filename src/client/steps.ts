@@ -4,7 +4,14 @@
  */
 import { closeSync, constants, ftruncateSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { endOfStep, type Periods, stepAt, stepsTaken } from '../methods/sequence-number/format.js';
+import {
+  endOfStep,
+  type NumberSeries,
+  noNumber,
+  type Periods,
+  stepAt,
+  stepsTaken,
+} from '../methods/sequence-number/format.js';
 import { makeFolders, writeAll } from '../system/durable.js';
 import { errorCode } from '../system/error.js';
 import { secretName } from './clock.js';
@@ -38,6 +45,14 @@ export function nextStep({ now, periods, isSpent }: Situation): Choice {
   let next = last + 1;
   while (isSpent(next)) next += 1;
   return { waitMs: next * periods.periodMs - periods.toleranceMs - now };
+}
+
+/** The next step of a key whose number was not taken, and is one that a connection can begin with. */
+export function nextNumbered(
+  series: NumberSeries,
+  { taken, ...time }: Omit<Situation, 'isSpent'> & { readonly taken: ReadonlySet<number> },
+): Choice {
+  return nextStep({ ...time, isSpent: step => taken.has(step) || series.at(step) === noNumber });
 }
 
 /** The steps that were taken of one key for one port. */

@@ -3,11 +3,11 @@
  *
  * The first is plain JSON, as daemon/site.ts's is.
  */
-import { defaultPeriodMs, defaultToleranceMs, type Periods } from '../methods/sequence-number/format.js';
+import type { Periods } from '../methods/sequence-number/format.js';
 import { type Fate, SequenceNumber } from '../methods/sequence-number/recognise.js';
 import type { NumberClient, NumberDoor, NumberSite } from '../methods/sequence-number/site.js';
-import { tcp } from '../net/packet.js';
 import type { Config } from './config.js';
+import { numberedPorts } from './series.js';
 import { bytes, hex } from './site.js';
 
 /** What the table logs a SYN with, by what it has made of it. */
@@ -25,22 +25,18 @@ export interface NumberSiteSettings extends Periods {
 
 /** Undefined where no door lets in sequence numbers. */
 export function numberSettings({ doors, clients, sequenceNumber }: Config): NumberSiteSettings | undefined {
-  const guarded = doors.flatMap(door => {
-    if (door.kind !== 'services' || !door.sequenceNumber) return [];
-    const ports = door.services.filter(({ protocol }) => protocol === tcp).map(({ port }) => port);
-    return [{ name: door.name, ports }];
-  });
-  if (guarded.length === 0) return undefined;
+  if (sequenceNumber === undefined) return undefined;
+  const { periodMs, toleranceMs, port } = sequenceNumber;
   return {
-    periodMs: sequenceNumber?.periodMs ?? defaultPeriodMs,
-    toleranceMs: sequenceNumber?.toleranceMs ?? defaultToleranceMs,
-    port: sequenceNumber?.port,
+    ...{ periodMs, toleranceMs, port },
     clients: clients.flatMap(client => {
       if (client.kind !== 'psk') return [];
       const { name, psk, doors, revoked } = client;
       return [{ name, psk: hex(psk), doors, revoked }];
     }),
-    doors: guarded,
+    doors: doors
+      .map(door => ({ name: door.name, ports: numberedPorts([door]) }))
+      .filter(({ ports }) => ports.length > 0),
   };
 }
 

@@ -3,8 +3,10 @@
  *
  * Loaded again over itself it swaps all rules at once and leaves the sets of openings as they are.
  */
+import type { Fate } from '../methods/sequence-number/recognise.js';
 import type { PortRange } from '../net/filter.js';
 import type { Config } from './config.js';
+import { numberPrefixes } from './numbersite.js';
 import { formatService } from './schema.js';
 import { numberCapacity, numberedPorts } from './series.js';
 import { windowOf, wishOf } from './wish.js';
@@ -121,7 +123,8 @@ function numberText(config: Config): string {
   if (config.sequenceNumber === undefined) return '';
   const rate = config.sequenceNumber.guessesPerSecond;
   const over = `limit rate over ${rate}/second burst ${10 * rate} packets`;
-  const told = (what: string) => `log prefix "number ${what}" group ${config.group} snaplen ${snapLength}`;
+  const told = (fate: Fate) =>
+    `log prefix "${numberPrefixes[fate]}" group ${config.group} snaplen ${snapLength}`;
   // Whoever has one IPv6 address has all of its network.
   const six = 'ip6 saddr & ffff:ffff:ffff:ffff::';
   return `  set ${numberSet} {

@@ -268,3 +268,12 @@ function edgesOf(ranges: readonly PortRange[]): number[] {
 function wordAt(address: Uint8Array, at: number): number {
   return new DataView(address.buffer, address.byteOffset, address.length).getUint32(at);
 }
+
+/** A program that lets everything through but what has this word, big-endian, at a place. */
+export function compileUnless(at: number, word: number): Uint8Array {
+  const program = new Program();
+  const no = program.put(end, 0);
+  const yes = program.put(end, 0xffffffff);
+  program.put(loadWord, at, program.branch(ifEqual, word, { yes: no, no: yes }));
+  return program.encode();
+}

@@ -1,4 +1,5 @@
 /** Netlink sockets to the kernel's netfilter, which NFLOG and nf_tables share (linux/netlink.h). */
+import { compileUnless } from './filter.js';
 import { int32, libc, SystemError } from './libc.js';
 
 const netlinkFamily = 16;
@@ -50,12 +51,6 @@ function bind(fd: number, port: number): void {
   }
 }
 
-const loadWord = 0x20;
-const ifEqual = 0x15;
-const end = 0x06;
-const whole = 0xffffffff;
-const instructionLength = 8;
-
 /**
  * Has the kernel tell a socket nothing of what this process's quiet socket changes. It tells of every element, faster
  * than an event loop reads.
@@ -64,19 +59,5 @@ export function ignoreQuiet(fd: number): void {
   // The program sees words as big-endian. What one datagram tells of has been changed by one socket.
   const sender = Buffer.alloc(4);
   sender.writeUInt32LE(quietPort);
-  const program = [
-    [loadWord, 0, 0, senderAt],
-    [ifEqual, 0, 1, sender.readUInt32BE()],
-    [end, 0, 0, 0],
-    [end, 0, 0, whole],
-  ] as const;
-  const bytes = Buffer.alloc(program.length * instructionLength);
-  for (const [index, [code, ifTrue, ifFalse, value]] of program.entries()) {
-    const at = index * instructionLength;
-    bytes.writeUInt16LE(code, at);
-    bytes.writeUInt8(ifTrue, at + 2);
-    bytes.writeUInt8(ifFalse, at + 3);
-    bytes.writeUInt32LE(value, at + 4);
-  }
-  libc().attachFilter(fd, bytes);
+  libc().attachFilter(fd, compileUnless(senderAt, sender.readUInt32BE()));
 }
