@@ -3,14 +3,12 @@
  * microseconds, and packets by the thousand. Linux only; for the bench, which runs in namespaces of its own.
  */
 import koffi from 'koffi';
-import { libc, SystemError } from '../src/net/libc.js';
+import { closeOnExec, libc, nonBlocking, SystemError } from '../src/net/libc.js';
 import { openNumbered } from '../src/net/repair.js';
 
 const inet = 2;
 const stream = 1;
 const raw = 3;
-const nonBlocking = 0o4000;
-const closeOnExec = 0o2000000;
 const rawProtocol = 255;
 const pollIn = 1;
 const pollOut = 4;

@@ -1,9 +1,8 @@
 /** Word to the service manager (sd_notify(3)): ready, still alive, reloading, stopping. Silent where there is none. */
-import { libc } from '../net/libc.js';
+import { closeOnExec, libc } from '../net/libc.js';
 
 const unix = 1;
 const datagram = 2;
-const closeOnExec = 0o2000000;
 
 /** Sends one state such as `READY=1`; a manager that does not listen is no failure of ours. */
 export function notify(state: string): void {

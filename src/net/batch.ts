@@ -3,7 +3,7 @@
  *
  * What the changes are is net/nftables.ts's and net/numberset.ts's.
  */
-import { libc, SystemError } from './libc.js';
+import { doNotWait, libc, SystemError } from './libc.js';
 import { openNetfilter } from './netfilter.js';
 import {
   eachMessage,
@@ -14,8 +14,6 @@ import {
   netlinkRequest,
   text,
 } from './netlink.js';
-
-const doNotWait = 0x40;
 
 export const subsystem = 10;
 const batchBegin = 0x10;

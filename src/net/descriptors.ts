@@ -6,7 +6,7 @@
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import type Koffi from 'koffi';
-import { libc, SystemError } from './libc.js';
+import { closeOnExec, doNotWait, libc, nonBlocking, SystemError } from './libc.js';
 
 const socketLevel = 1;
 const rights = 1;
@@ -15,10 +15,7 @@ const domainOption = 39;
 const peerOption = process.arch === 'ppc64' ? 21 : 17;
 const unix = 1;
 const stream = 1;
-const nonBlocking = 0o4000;
-const closeOnExec = 0o2000000;
 
-const doNotWait = 0x40;
 const noSignal = 0x4000;
 const closeAtExec = 0x40000000;
 const controlTruncated = 0x8;

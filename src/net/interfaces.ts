@@ -2,7 +2,7 @@
  * Network interfaces by name: their index, their addresses, and word of changes (rtnetlink(7)).
  */
 import { addressLength } from './address.js';
-import { int32, libc, SystemError } from './libc.js';
+import { closeOnExec, doNotWait, int32, libc, SystemError } from './libc.js';
 import { eachAttribute, eachMessage, netlinkError, netlinkRequest } from './netlink.js';
 import { readDescriptor } from './readable.js';
 
@@ -30,7 +30,6 @@ export function interfaceAddresses(name: string): Uint8Array[] {
 
 const inet = 2;
 const datagrams = 2;
-const closeOnExec = 0o2000000;
 /** SIOCGIFHWADDR and SIOCGIFFLAGS of linux/sockios.h; the hardware address begins with the kind of link. */
 const askHardwareAddress = 0x8927;
 const requestLength = 40;
@@ -71,7 +70,6 @@ function ask(name: string, question: number): number | undefined {
 const netlinkFamily = 16;
 const raw = 3;
 const routes = 0;
-const doNotWait = 0x40;
 const socketAddressLength = 12;
 const netlinkLevel = 270;
 const noBufferErrors = 5;

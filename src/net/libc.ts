@@ -11,6 +11,12 @@ import type { TypeObject } from 'koffi';
 /** Loaded on first use, and without a promise: a library that may never need it must come without it. */
 let koffi: typeof Koffi;
 
+/** SOCK_CLOEXEC and SOCK_NONBLOCK for a socket's type; the latter is a file's O_NONBLOCK too (socket(2)). */
+export const closeOnExec = 0o2000000;
+export const nonBlocking = 0o4000;
+/** MSG_DONTWAIT (recv(2)). */
+export const doNotWait = 0x40;
+
 /** A call of the C library that failed. */
 export class SystemError extends Error {
   readonly code: string;
@@ -100,8 +106,6 @@ function load(): Libc {
     close: checked('int close(int)'),
   };
 }
-
-const doNotWait = 0x40;
 
 /** Nothing to read is no exception: making one would cost more than the reading. */
 function receiver(library: ReturnType<typeof koffi.load>): Libc['recvNow'] {

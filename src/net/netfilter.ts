@@ -1,10 +1,9 @@
 /** Netlink sockets to the kernel's netfilter, which NFLOG and nf_tables share (linux/netlink.h). */
 import { compileUnless } from './filter.js';
-import { int32, libc, SystemError } from './libc.js';
+import { closeOnExec, int32, libc, SystemError } from './libc.js';
 
 const netlinkFamily = 16;
 const raw = 3;
-const closeOnExec = 0o2000000;
 const netfilter = 12;
 const netlinkLevel = 270;
 const addressLength = 12;

@@ -7,13 +7,12 @@
  */
 import { errorCode } from '../system/error.js';
 import { snapLength } from './filter.js';
-import { int32, libc } from './libc.js';
+import { closeOnExec, int32, libc } from './libc.js';
 import type { PacketEvents } from './packetevents.js';
 import { enlargeReceiveBuffer, readDescriptor } from './readable.js';
 
 const packetFamily = 17;
 const datagrams = 2;
-const closeOnExec = 0o2000000;
 const everyProtocol = 0x0003;
 const addressLength = 20;
 

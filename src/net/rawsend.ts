@@ -7,13 +7,12 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import { isIPv4Mapped, parseAddress } from './address.js';
-import { int32, libc } from './libc.js';
+import { closeOnExec, int32, libc } from './libc.js';
 import { eachHit, type Hit, openDatagrams, type SendOptions, sendDatagram } from './send.js';
 
 const inet = 2;
 const inet6 = 10;
 const raw = 3;
-const closeOnExec = 0o2000000;
 const tcpProtocol = 6;
 const rawProtocol = 255;
 const ipv6Level = 41;

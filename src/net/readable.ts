@@ -5,16 +5,14 @@
  * the place of one end before Node has started to poll it. The other end stays open, or Node would see an end.
  */
 import { Socket, type SocketConstructorOpts } from 'node:net';
-import { int32, libc } from './libc.js';
+import { closeOnExec, int32, libc, nonBlocking } from './libc.js';
 
 const unix = 1;
 const stream = 1;
-const closeOnExec = 0o2000000;
 const setDescriptorFlags = 2;
 const closeAtExec = 1;
 const getFlags = 3;
 const setFlags = 4;
-const nonBlocking = 0o4000;
 
 /** Two connected stream sockets, closed at exec. */
 export function socketPair(): [number, number] {

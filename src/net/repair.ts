@@ -2,13 +2,11 @@
  * Connections whose first packet has a sequence number of our choice, through TCP_REPAIR (tcp(7)): Linux, with
  * CAP_NET_ADMIN. But for the number, the packet is the kernel's own.
  */
-import { int32, libc, SystemError } from './libc.js';
+import { closeOnExec, int32, libc, nonBlocking, SystemError } from './libc.js';
 
 const inet = 2;
 const inet6 = 10;
 const stream = 1;
-const nonBlocking = 0o4000;
-const closeOnExec = 0o2000000;
 
 const tcpLevel = 6;
 const repairOption = 19;
