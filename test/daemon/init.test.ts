@@ -58,7 +58,8 @@ test('keys and windows are chosen by chance, clear of the services', t => {
   const all = Array.from({ length: 12 }, (_, index) =>
     readConfig(init(request(join(folder, String(index)), { doors: [`many=${ports.join(',')}`] }))),
   );
-  assert.equal(new Set(all.map(({ portSequence }) => portSequence?.basePort)).size, 12);
+  // Of some 11,000 windows two may be the same: once in 170 runs. Three times over, never.
+  assert.ok(new Set(all.map(({ portSequence }) => portSequence?.basePort)).size >= 10);
   assert.equal(
     new Set(all.map(({ portSequence }) => Buffer.from(portSequence!.siteKey!).toString('hex'))).size,
     12,
