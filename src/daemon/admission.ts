@@ -14,7 +14,7 @@ export interface KnockMemory {
 
 /** The knock itself once it may open its door, or why it may not after all. */
 export function admit(knock: Knock, memory: KnockMemory): Knock | Refusal {
-  if (knock.once === undefined) return knock;
+  if (knock.once === undefined || !('clientId' in knock.once)) return knock;
   const { clientId, time } = knock.once;
   // Another may have been accepted since this one was recognised.
   if (time <= memory.lastAccepted(clientId)) return refuse(knock, 'replayed');

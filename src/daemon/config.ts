@@ -49,6 +49,8 @@ export interface ServiceDoor extends AnyDoor {
   readonly singleUse: boolean;
   /** Whether a connection whose first packet has a client's sequence number is let in. */
   readonly sequenceNumber: boolean;
+  /** Whether a datagram may open its services. */
+  readonly datagram: boolean;
 }
 
 /** A door that runs a command, and another when `openForMs` is over. */
@@ -114,6 +116,32 @@ export interface SequenceNumberSettings extends Periods {
   readonly guessesPerSecond: number;
 }
 
+/** Where lists of revoked certificates come from. */
+export interface RevocationSettings {
+  /** The content of `crl_file`, as it is. */
+  readonly file: { readonly path: string; readonly bytes: Uint8Array } | undefined;
+  /** http or https. */
+  readonly url: string | undefined;
+  readonly refreshMs: number;
+  /** Whether nobody is let in without a list that is in date. */
+  readonly required: boolean;
+}
+
+/** Datagrams signed by certificates. */
+export interface DatagramSettings {
+  /** The certificates of `ca_file`, DER: at least one signed by itself, all of them authorities. */
+  readonly authorities: readonly Uint8Array[];
+  /** PKCS #8, DER; P-256. */
+  readonly serverKey: Uint8Array;
+  readonly skewMs: number;
+  readonly openForMs: number;
+  /** What becomes of TCP and UDP to ports of no door. */
+  readonly policy: 'none' | 'reject' | 'drop';
+  /** Whether a datagram may come from another address than the one it names, and opens for that. */
+  readonly allowOtherAddress: boolean;
+  readonly revocation: RevocationSettings;
+}
+
 export interface Config {
   /** Where it was read from. */
   readonly file: string;
@@ -124,6 +152,7 @@ export interface Config {
   readonly group: number;
   readonly portSequence: PortSequenceSettings | undefined;
   readonly sequenceNumber: SequenceNumberSettings | undefined;
+  readonly datagram: DatagramSettings | undefined;
   /** Networks in canonical text that reach every service without knocking. */
   readonly alwaysAllow: readonly { readonly family: 4 | 6; readonly text: string }[];
   readonly doors: readonly Door[];

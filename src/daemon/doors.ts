@@ -46,6 +46,7 @@ export class DoorReader extends TableReader {
         services,
         singleUse: table.single_use,
         sequenceNumber: table.sequence_number,
+        datagram: false,
       };
     this.#warnOfPrograms(table, path);
     return {

@@ -1,12 +1,12 @@
 /**
- * What the listener can say to the monitor: frames of 96 bytes, and nothing else (DESIGN.md section 4).
+ * What the listener can say to the monitor: frames of 136 bytes, and nothing else (DESIGN.md section 4).
  *
  * The monitor reads nothing of a stranger's but these: every field has one place, one length and one set of values.
  */
 import { addressLength } from '../net/address.js';
 import { namePattern } from './schema.js';
 
-export const frameLength = 96;
+export const frameLength = 136;
 
 /** The kinds of frames; a frame holds the place of its kind in this list. */
 const kinds = [
@@ -22,6 +22,7 @@ const kinds = [
   'ended',
   'prepare',
   'admitted',
+  'datagram',
 ] as const;
 export type FrameKind = (typeof kinds)[number];
 
@@ -29,7 +30,7 @@ export interface Frame {
   readonly kind: FrameKind;
   /** 0 to 255: which reason, which counter, which stage. */
   readonly code: number;
-  /** 48 bits with sign: how far a clock is behind, in milliseconds; the stage that was reached. */
+  /** 48 bits with sign: how far a clock is behind, in milliseconds; the stage that was reached; a service. */
   readonly detail: number;
   /** Milliseconds since 1970, or a count. */
   readonly value: number;
@@ -38,22 +39,28 @@ export interface Frame {
   /** Names, or empty. */
   readonly door: string;
   readonly client: string;
+  /** A certificate's serial number in hexadecimal, or empty. */
+  readonly serial: string;
 }
 
 const nameLength = 32;
 const sourceAt = 16;
 const doorAt = 32;
 const clientAt = 64;
+const serialAt = 96;
+/** RFC 5280 section 4.1.2.2: at most 20 bytes. */
+const serialLength = 40;
+const serialPattern = /^(?:[0-9a-f]{2}){0,20}$/;
 const farthest = 2 ** 47 - 1;
 const nobody = new Uint8Array(addressLength);
 
-/** @param frame where to put it, 96 bytes; a new one each time unless given */
+/** @param frame where to put it, 136 bytes; a new one each time unless given */
 export function encodeFrame(
   kind: FrameKind,
   fields: Partial<Omit<Frame, 'kind'>> = {},
   frame: Buffer = Buffer.allocUnsafe(frameLength),
 ): Buffer {
-  const { code = 0, detail = 0, value = 0, source = nobody, door = '', client = '' } = fields;
+  const { code = 0, detail = 0, value = 0, source = nobody, door = '', client = '', serial = '' } = fields;
   frame.fill(0);
   frame.writeUInt8(kinds.indexOf(kind), 0);
   frame.writeUInt8(code, 1);
@@ -63,19 +70,20 @@ export function encodeFrame(
   frame.set(source, sourceAt);
   frame.write(door, doorAt, nameLength, 'latin1');
   frame.write(client, clientAt, nameLength, 'latin1');
+  frame.write(serial, serialAt, serialLength, 'latin1');
   return frame;
 }
 
-/** The frame in 96 bytes, or undefined where a field holds what the listener never puts there. */
+/** The frame in 136 bytes, or undefined where a field holds what the listener never puts there. */
 export function decodeFrame(bytes: Buffer): Frame | undefined {
   if (bytes.length !== frameLength) return undefined;
   const kind = kinds[bytes.readUInt8(0)];
   const value = bytes.readUInt32BE(8) * 2 ** 32 + bytes.readUInt32BE(12);
   const door = readName(bytes, doorAt);
   const client = readName(bytes, clientAt);
-  if (kind === undefined || value > Number.MAX_SAFE_INTEGER || door === undefined || client === undefined) {
-    return undefined;
-  }
+  const serial = readText(bytes, serialAt, serialLength, serialPattern);
+  if (kind === undefined || value > Number.MAX_SAFE_INTEGER) return undefined;
+  if (door === undefined || client === undefined || serial === undefined) return undefined;
   const source = Uint8Array.from(bytes.subarray(sourceAt, sourceAt + addressLength));
   return {
     kind,
@@ -85,15 +93,21 @@ export function decodeFrame(bytes: Buffer): Frame | undefined {
     source,
     door,
     client,
+    serial,
   };
 }
 
 function readName(bytes: Buffer, at: number): string | undefined {
+  return readText(bytes, at, nameLength, namePattern);
+}
+
+/** Undefined where the padding is not zero, or what stands there is neither empty nor of this form. */
+function readText(bytes: Buffer, at: number, length: number, pattern: RegExp): string | undefined {
   let end = at;
-  while (end < at + nameLength && bytes[end] !== 0) end++;
-  for (let padding = end; padding < at + nameLength; padding++) if (bytes[padding] !== 0) return undefined;
-  const name = bytes.toString('latin1', at, end);
-  return name === '' || namePattern.test(name) ? name : undefined;
+  while (end < at + length && bytes[end] !== 0) end++;
+  for (let padding = end; padding < at + length; padding++) if (bytes[padding] !== 0) return undefined;
+  const text = bytes.toString('latin1', at, end);
+  return text === '' || pattern.test(text) ? text : undefined;
 }
 
 const none = Buffer.alloc(0);

@@ -75,6 +75,7 @@ class Reader extends ClientReader {
       capture,
       group: captureTable.group,
       portSequence,
+      datagram: undefined,
       alwaysAllow: guard.always_allow,
       tellsStages: false,
       tellsPackets: false,

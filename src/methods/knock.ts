@@ -20,9 +20,19 @@ export const reasons = [
   'wrong-port',
   'scan',
   'not-recorded',
+  'expired',
+  'crl-out-of-date',
 ] as const;
 
 export type Reason = (typeof reasons)[number];
+
+/**
+ * What the ledger must remember of a knock before anything opens: the time that it carries, in milliseconds since 1970, and
+ * either its client, of whom every later knock has a later time, or a digest of 32 bytes of what makes it this knock.
+ */
+export type Once =
+  | { readonly clientId: number; readonly time: number }
+  | { readonly digest: Uint8Array; readonly time: number };
 
 declare const authenticated: unique symbol;
 
@@ -38,8 +48,12 @@ export interface Knock {
   readonly source: Uint8Array;
   /** Milliseconds since 1970 of the packet that completed it. */
   readonly at: number;
-  /** What the ledger must remember before anything opens; undefined where the method cannot tell a replay. */
-  readonly once: { readonly clientId: number; readonly time: number } | undefined;
+  /** Undefined where the method cannot tell a replay. */
+  readonly once: Once | undefined;
+  /** The one service that is asked for; without it, all that the door has. */
+  readonly service?: { readonly protocol: number; readonly port: number } | undefined;
+  /** The serial number of its certificate, in hexadecimal. */
+  readonly serial?: string | undefined;
 }
 
 /** A knock that was meant as one and is not good. Its names are those that the refusal could still tell. */
@@ -53,9 +67,12 @@ export interface Refusal {
   readonly at: number;
   /**
    * For `stale`: how far the knock's clock is behind ours, in milliseconds (negative: ahead), not authenticated. For a plain
-   * sequence: the stage that was reached, from 1. For `replayed` of a sequence number: the number.
+   * sequence: the stage that was reached, from 1. For `replayed` of a sequence number: the number. For `bad-tag` and
+   * `unknown-client` of a datagram: which flaw (methods/datagram/flaws.ts).
    */
   readonly detail: number | undefined;
+  /** The serial number of its certificate, in hexadecimal, where it could still be told. */
+  readonly serial?: string | undefined;
 }
 
 /** Undefined: just a packet. */

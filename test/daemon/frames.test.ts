@@ -39,6 +39,7 @@ const frame: fc.Arbitrary<Frame> = fc.record({
   source: fc.uint8Array({ minLength: 16, maxLength: 16 }),
   door: name,
   client: name,
+  serial: fc.uint8Array({ maxLength: 20 }).map(serial => Buffer.from(serial).toString('hex')),
 });
 
 function encode({ kind, ...fields }: Frame): Buffer {

@@ -157,6 +157,7 @@ export function configOf(
     group: 5,
     portSequence: undefined,
     sequenceNumber: { ...periods, port: undefined, guessesPerSecond: 10, ...settings },
+    datagram: undefined,
     alwaysAllow: [],
     doors: entries.map(([name, { ports = [22] }]) => ({
       kind: 'services',
@@ -167,6 +168,7 @@ export function configOf(
       services: ports.map(port => ({ protocol: 6, port })),
       singleUse: false,
       sequenceNumber: true,
+      datagram: false,
     })),
     clients: entries.map(([name, { psk = name, revoked = false }]) => ({
       kind: 'psk',

@@ -15,6 +15,7 @@ function door(name: string, ports: readonly number[], command?: number): Door {
     services: ports.map(port => ({ protocol: 6, port })),
     singleUse: false,
     sequenceNumber: command === undefined,
+    datagram: false,
   };
 }
 
@@ -36,6 +37,7 @@ export const config: Config = {
   capture: { from: 'nflog', group: 5 },
   group: 5,
   sequenceNumber: { periodMs: 30_000, toleranceMs: 30_000, port: undefined, guessesPerSecond: 10 },
+  datagram: undefined,
   portSequence: { spelling: 'ordered', basePort: 40_000, skewMs: 60_000, siteKey },
   alwaysAllow: [],
   doors: [...site.doors.map(({ name, ports }) => door(name, ports)), door('mail', [25], 1)],

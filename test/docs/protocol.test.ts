@@ -308,6 +308,7 @@ function config(): Config {
     capture: { from: 'stdin' },
     group: 5,
     sequenceNumber: undefined,
+    datagram: undefined,
     portSequence: {
       spelling: 'ordered',
       basePort: sealedVector.base_port,
@@ -325,6 +326,7 @@ function config(): Config {
         services: [{ protocol: 6, port: 22 }],
         singleUse: false,
         sequenceNumber: false,
+        datagram: false,
       },
     ],
     clients: [

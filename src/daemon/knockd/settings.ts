@@ -74,6 +74,7 @@ export function readKnockd(
     group: 0,
     portSequence: undefined,
     sequenceNumber: undefined,
+    datagram: undefined,
     alwaysAllow: [],
     doors,
     clients: [],

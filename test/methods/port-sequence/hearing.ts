@@ -35,7 +35,7 @@ export class Ear {
     packet.sequence = sequence ?? this.#serial;
     const verdict = this.recogniser.recognise(packet);
     packet.source.fill(0xee);
-    if (verdict?.outcome === 'knock' && verdict.once !== undefined) {
+    if (verdict?.outcome === 'knock' && verdict.once !== undefined && 'clientId' in verdict.once) {
       this.lastAccepted.set(verdict.once.clientId, verdict.once.time);
     }
     return verdict;
