@@ -1,7 +1,9 @@
 /**
  * Keys from secrets: HKDF-SHA256 (RFC 5869) for random keys, MD5 for the classic block's passphrase.
  */
-import { createHash, hkdfSync } from 'node:crypto';
+import { createHash, createHmac, hkdfSync } from 'node:crypto';
+
+const firstBlock = Uint8Array.of(1);
 
 /**
  * 32 bytes of HKDF-SHA256 with an empty salt (RFC 5869 section 2.2 allows none: the secret is uniformly random).
@@ -18,4 +20,22 @@ export function deriveKey(secret: Uint8Array, label: string): Uint8Array {
  */
 export function deriveClassicKey(passphrase: string): Uint8Array {
   return createHash('md5').update(passphrase, 'utf8').digest();
+}
+
+/** The first step of HKDF (RFC 5869 section 2.2) with SHA-256: a key of 32 bytes. */
+export function extract(salt: Uint8Array, secret: Uint8Array): Uint8Array {
+  return createHmac('sha256', salt).update(secret).digest();
+}
+
+/**
+ * The second step (RFC 5869 section 2.3), for as much as one block of the hash gives.
+ * @param length 1 to 32 bytes @param hash which one HMAC is made of
+ */
+export function expand(
+  key: Uint8Array,
+  label: string,
+  length: number,
+  hash: 'sha256' | 'sha512' = 'sha256',
+): Uint8Array {
+  return createHmac(hash, key).update(label, 'latin1').update(firstBlock).digest().subarray(0, length);
 }
