@@ -17,6 +17,9 @@ const kinds = [
   'ended',
   'prepare',
   'admitted',
+  'datagram',
+  'datagram-refused',
+  'trouble',
 ] as const;
 
 const first = 'ABCXYZabcxyz0189';
