@@ -74,3 +74,9 @@ export function subjectOf({ subject }: X509Certificate): string {
 export function dayOf(ms: number): string {
   return Number.isFinite(ms) ? new Date(ms).toISOString().slice(0, 10) : 'an unknown day';
 }
+
+/** For people: who it is, and until when. @param der one that has been parsed before */
+export function describeCertificate(der: Uint8Array): string {
+  const certificate = new X509Certificate(der);
+  return `${subjectOf(certificate)}, until ${dayOf(datesOf(certificate).to)}`;
+}

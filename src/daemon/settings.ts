@@ -55,15 +55,9 @@ class Reader extends DatagramReader {
     const sequenceNumber = this.#sequenceNumber(captureTable, doors, clients);
     const datagram = this.readDatagram(capture, doors);
     this.#checkTogether(sequence, doors, clients);
-    if (
-      top === undefined ||
-      captureTable === undefined ||
-      capture === undefined ||
-      guard === undefined ||
-      this.mistakes.length > 0
-    ) {
-      throw new OperatorErrors(this.mistakes.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)));
-    }
+    this.mistakes.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+    const isWhole = top !== undefined && captureTable !== undefined && capture !== undefined;
+    if (!isWhole || guard === undefined || this.mistakes.length > 0) throw new OperatorErrors(this.mistakes);
     const parts = {
       sequenceNumber,
       doors: doors.map(({ door }) => door),
