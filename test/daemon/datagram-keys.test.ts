@@ -23,6 +23,13 @@ old.issue('server', { from: '20200101000000Z', to: '20210101000000Z' });
 const soon = new Date(Date.now() + 20 * 86_400_000).toISOString();
 const ending = new Authority('Ending CA', { to: `${soon.replace(/\D/g, '').slice(0, 14)}Z` });
 
+for (const [name, ...more] of [['modern'], ['old', '-legacy'], ['empty']] as const) {
+  const password = name === 'empty' ? 'pass:' : 'pass:open sesame';
+  const files = ['-inkey', 'server.key', '-in', 'server.pem', '-certfile', 'ca.pem', '-out', `${name}.pfx`];
+  authority.run('pkcs12', '-export', ...more, ...files, '-passout', password);
+}
+authority.run('pkey', '-in', 'server.key', '-aes128', '-passout', 'pass:x', '-out', 'encrypted.key');
+
 /** A folder with keys, certificates and a list, under the names that the texts have. */
 function folder(t: TestContext): string {
   const path = folderWithKeys(t);
@@ -54,11 +61,10 @@ function folder(t: TestContext): string {
     Buffer.concat([sub.read('ca.pem'), Buffer.from('a text\n'), authority.read('ca.pem')]),
   );
   writeFile(path, 'nothing', 'nothing of use\n');
-  writeFile(
-    path,
-    'encrypted.key',
-    authority.run('pkey', '-in', 'server.key', '-aes128', '-passout', 'pass:x'),
-  );
+  key(authority, 'encrypted.key', 'encrypted.key');
+  for (const name of ['modern', 'old', 'empty'])
+    writeFile(path, `${name}.pfx`, authority.read(`${name}.pfx`));
+  writeFile(path, 'wrong.pass', 'close sesame\n');
   return path;
 }
 
@@ -125,6 +131,20 @@ test('files are PEM or DER', t => {
     const { revocation, ...found } = datagramOf(t, text.replace('server.key', key));
     assert.deepEqual(revocation.file!.bytes, der(authority.read('crl.pem')));
     assert.deepEqual(found, wanted, key);
+  }
+});
+
+/** With a PKCS #12 file in the place of key and certificate. */
+const pfx = (file: string, password?: string) => {
+  const line = password === undefined ? '' : `server_pfx_password_file = "${password}"\n`;
+  return small.replace(keys, `server_pfx_file = "${file}"\n${line}`);
+};
+
+test('key and certificate are in one file, under a password or the empty one', t => {
+  const { revocation: _, ...wanted } = datagramOf(t, small);
+  for (const text of [pfx('modern.pfx', 'old.pass'), pfx('old.pfx', 'old.pass'), pfx('empty.pfx')]) {
+    const { revocation, ...found } = datagramOf(t, text);
+    assert.deepEqual(found, wanted, text);
   }
 });
 
@@ -199,6 +219,20 @@ const refused: readonly (readonly [text: string, ...mistakes: string[]])[] = [
     section('server_pfx_password_file = "old.pass"'),
     '5: datagram.server_pfx_password_file: it goes with "server_pfx_file" only',
   ],
+  [
+    pfx('modern.pfx', 'wrong.pass'),
+    '3: datagram.server_pfx_file: modern.pfx: the password does not open it (give the one that it was exported with)',
+  ],
+  [
+    pfx('modern.pfx'),
+    '3: datagram.server_pfx_file: modern.pfx: the password does not open it (give the one that it was exported with)',
+  ],
+  [
+    pfx('nothing', 'old.pass'),
+    '3: datagram.server_pfx_file: nothing: no PKCS #12 file, or a damaged one (such files end in .pfx or .p12)',
+  ],
+  [pfx('modern.pfx', 'no.pass'), '4: no.pass: no such file'],
+  [pfx('no.pfx', 'old.pass'), '3: no.pfx: no such file'],
   [section('crl_file = "nothing"'), `5: datagram.crl_file: nothing: ${aList}`],
   [section('crl_file = "no.crl"'), '5: datagram.crl_file: no.crl: no such file'],
   [section('crl_url = "file:///no/such.crl"'), '5: datagram.crl_url: /no/such.crl: no such file'],
