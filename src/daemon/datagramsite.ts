@@ -57,6 +57,6 @@ export function readLists(text: string): readonly RevocationList[] | undefined {
 
 function isList(value: unknown): value is RevocationList {
   const { authority, serials, from, until } = (value ?? {}) as Record<string, unknown>;
-  const isEnd = until === undefined || until === null || Number.isFinite(until);
+  const isEnd = until === undefined || Number.isFinite(until);
   return typeof authority === 'string' && Array.isArray(serials) && Number.isFinite(from) && isEnd;
 }

@@ -18,8 +18,8 @@ import { readPackets } from '../net/packetsocket.js';
 import { errorCode } from '../system/error.js';
 import { admit } from './admission.js';
 import { counterNames, newCounters } from './counters.js';
-import { Datagrams } from './datagrams.js';
 import { datagramPrefix } from './datagramsite.js';
+import { DatagramWatch } from './datagramwatch.js';
 import { Floor, readBoot } from './floor.js';
 import { encodeFrame, frameLength } from './frames.js';
 import { type Instruction, InstructionReader, type Settings } from './instructions.js';
@@ -71,7 +71,7 @@ class Listener {
     knock: knock => this.#decide(knock),
     refused: refusal => this.#refuseSequence(refusal),
   });
-  readonly #datagrams = new Datagrams({
+  readonly #datagrams = new DatagramWatch({
     file: heardDescriptor,
     floor: this.#floor,
     memory: this.#memory,

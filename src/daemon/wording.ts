@@ -9,15 +9,15 @@ import { byHand } from './guard.js';
 import { formatService } from './schema.js';
 
 /** One line of what a configuration comes to. */
-export function summary(config: Config): string {
-  const { doors, clients, portSequence, sequenceNumber, datagram, capture } = config;
+export function summary({ doors, clients, portSequence, sequenceNumber, datagram, capture }: Config): string {
   const where = capture.from === 'interface' ? `interface ${capture.interface}` : placeOf({ capture });
   const window = portSequence === undefined ? '' : `, window from port ${portSequence.basePort}`;
   const numbers =
     sequenceNumber === undefined
       ? ''
       : `, sequence numbers every ${formatDuration(sequenceNumber.periodMs)}, clocks within ${formatDuration(sequenceNumber.toleranceMs)}`;
-  const datagrams = datagram === undefined ? '' : `, datagrams for ${formatDuration(datagram.openForMs)}`;
+  const datagrams =
+    datagram === undefined ? '' : `, datagrams with clocks within ${formatDuration(datagram.skewMs)}`;
   return `${count(doors.length, 'door')}, ${count(clients.length, 'client')}, knocks from ${where}${window}${numbers}${datagrams}`;
 }
 
