@@ -50,9 +50,17 @@ export function datagramChain({ datagram, group }: Config): string {
 `;
 }
 
-/** What becomes of a packet that nothing lets in, to a door or, with a policy, to any port. */
+/** What becomes of a TCP packet that nothing lets in, to a door or, with a policy, to any port: as at a port that is closed. */
 export function closingVerdict({ datagram }: Config): string {
-  return datagram?.policy === 'reject' ? 'reject with icmpx port-unreachable' : 'drop';
+  return datagram?.policy === 'reject' ? 'reject with tcp reset' : 'drop';
+}
+
+/** The last rules of a chain. Over IPv6, TCP of Linux waits on when it is refused by ICMP; a reset ends it. */
+export function closingRules(config: Config): string {
+  if (config.datagram?.policy !== 'reject') return '    counter drop\n';
+  return `    meta l4proto tcp counter ${closingVerdict(config)}
+    counter reject with icmpx port-unreachable
+`;
 }
 
 /**
@@ -68,7 +76,7 @@ export function policyChain(config: Config, { allowed, services, live }: Surroun
     services.length === 0 ? '' : `    meta l4proto . th dport { ${services.join(', ')} } accept\n`;
   // sKnock leaves it open unless it is guarded, so that nobody locks himself out.
   const precaution = services.includes('tcp . 22') ? '' : '    tcp dport 22 accept\n';
-  return `  chain policy {
+  return `  chain others {
     type filter hook input priority filter; policy accept;
     iif lo accept
     meta l4proto != { tcp, udp } accept
@@ -80,7 +88,6 @@ ${live}${allowed}${doors}${precaution}    udp sport 67 udp dport 68 accept
     ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
     ip saddr . meta l4proto . th dport @open4 accept
     ip6 saddr . meta l4proto . th dport @open6 accept
-    counter ${closingVerdict(config)}
-  }
+${closingRules(config)}  }
 `;
 }

@@ -7,6 +7,7 @@ import type { Fate } from '../methods/sequence-number/recognise.js';
 import type { PortRange } from '../net/filter.js';
 import type { Config } from './config.js';
 import {
+  closingRules,
   closingVerdict,
   datagramChain,
   datagramRule,
@@ -62,8 +63,7 @@ ${acceptRule('ip', 'open4')}
 ${acceptRule('ip6', 'open6')}
 ${acceptOnceRule('ip', 'once4')}
 ${acceptOnceRule('ip6', 'once6')}
-${numberRule(config, 'guess')}    counter ${closingVerdict(config)}
-  }
+${numberRule(config, 'guess')}${closingRules(config)}  }
 ${policyChain(config, surroundings(config))}}
 `;
 }

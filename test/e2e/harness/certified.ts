@@ -1,94 +1,69 @@
-/**
- * An organisation whose members knock with datagrams: its authority, a server's certificate and its members', made by
- * openssl; and the datagrams that they send.
- */
-import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
-import { pointOf } from '../../../src/crypto/agreement.js';
-import { composeDatagram } from '../../../src/methods/datagram/compose.js';
-import { parseAddress } from '../../../src/net/address.js';
-import { tcp, udp } from '../../../src/net/packet.js';
-import { authority, client, Openssl, type Subject, server } from '../../system/openssl.js';
-import type { Settings } from './daemon.js';
+/** A portknockd that hears datagrams: its configuration, beside certificates that openssl has made. */
+import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Authority } from '../../daemon/certified.js';
+import { temporaryFolder, writeSecret } from './folder.js';
 import type { Host } from './host.js';
-import { project } from './isolation.js';
+import { listenerUser, project } from './isolation.js';
 import type { Program, Scope } from './program.js';
 
-const program = `${project}/dist/test/e2e/harness/datagramsender.js`;
+const daemonPath = `${project}/dist/src/daemon/portknockd.cjs`;
 
-/** What a member asks for, and how he sends it. */
-export interface Wish {
-  /** Such as `tcp/22`. */
-  readonly service: string;
-  /** The address that stands in it. */
-  readonly address: string;
-  readonly member?: string;
-  /** Seconds since 1970; now by default. */
-  readonly time?: number;
-}
+export class Certified {
+  readonly host: Host;
+  readonly folder: string;
+  readonly configFile: string;
+  readonly authority: Authority;
+  program: Program | undefined;
 
-export class Organisation {
-  readonly openssl: Openssl;
-  #lastTime = 0;
-
-  constructor(scope: Scope) {
-    this.openssl = new Openssl(scope);
-    this.openssl.certificate('ca', authority);
-    this.openssl.certificate('server', server);
+  /** @param datagram lines of its section [datagram] @param rest tables after it */
+  constructor(scope: Scope, host: Host, datagram: string, rest = '', authority = serverAuthority()) {
+    this.host = host;
+    this.authority = authority;
+    this.folder = temporaryFolder(scope, 'certified', 0o755);
+    this.configFile = join(this.folder, 'portknockd.toml');
+    for (const name of ['ca.pem', 'server.pem']) copyFileSync(authority.path(name), join(this.folder, name));
+    writeSecret(this.folder, 'server.key', authority.read('server.key').toString());
+    this.configure(datagram, rest);
   }
 
-  /** A certificate and key NAME. @param rights as sKnock writes them: `1.22,0.53` */
-  admit(name: string, rights: string, subject: Partial<Subject> = {}): void {
-    this.openssl.certificate(name, { ...client, rights, ...subject });
+  /** Writes the configuration anew; a running daemon hears of it by SIGHUP. */
+  configure(datagram: string, rest = ''): void {
+    const text = `state_directory = "state"
+user = "${listenerUser()}"
+[datagram]
+ca_file = "ca.pem"
+server_key_file = "server.key"
+server_certificate_file = "server.pem"
+${datagram}
+${rest}`;
+    writeFileSync(this.configFile, text);
+    chmodSync(this.configFile, 0o644);
   }
 
-  /** The table [datagram] of its servers. */
-  settings(more: Settings = {}): Settings {
-    return {
-      ca_file: this.openssl.path('ca.pem'),
-      server_key_file: this.openssl.path('server.key'),
-      server_certificate_file: this.openssl.path('server.pem'),
-      ...more,
-    };
+  /** Starts the daemon, also again. @returns when it is ready */
+  async run(): Promise<Program> {
+    const program = this.command(['run']);
+    this.program = program;
+    await program.line(/ready/);
+    return program;
   }
 
-  /** A second in which nothing was asked for: the same wish in the same second is the same datagram. */
-  #nextTime(): number {
-    this.#lastTime = Math.max(this.#lastTime + 1, Math.floor(Date.now() / 1000));
-    return this.#lastTime;
+  /** Has the daemon read its configuration again. @returns when it has */
+  async reload(): Promise<void> {
+    this.program?.forget();
+    process.kill(this.program!.pid, 'SIGHUP');
+    await this.program!.line(/reloaded/);
   }
 
-  /** As the daemon's log has it. */
-  serialOf(member: string): string {
-    const serial = new X509Certificate(this.openssl.read(`${member}.pem`)).serialNumber.toLowerCase();
-    return serial.length % 2 === 0 ? serial : `0${serial}`;
-  }
-
-  compose({ service, address, member = 'laptop', time = this.#nextTime() }: Wish): Buffer {
-    const [protocol, port] = service.split('/');
-    const datagram = composeDatagram({
-      serverKey: pointOf(new X509Certificate(this.openssl.read('server.pem')).publicKey),
-      service: { protocol: protocol === 'tcp' ? tcp : udp, port: Number(port) },
-      address: parseAddress(address)!,
-      time,
-      certificate: new X509Certificate(this.openssl.read(`${member}.pem`)).raw,
-      key: createPrivateKey(this.openssl.read(`${member}.key`)),
-      ephemeral: randomBytes(32),
-    });
-    return Buffer.from(datagram);
+  command(argv: readonly string[]): Program {
+    return this.host.namespace.start(process.execPath, [daemonPath, ...argv, '--config', this.configFile]);
   }
 }
 
-/** Sends bytes to a UDP port, some port by default. */
-export async function send(from: Host, address: string, bytes: Buffer, port = 31_337): Promise<void> {
-  const request = { address, port, hex: bytes.toString('hex') };
-  await from.namespace.exec(process.execPath, [program, JSON.stringify(request)]);
-}
-
-/**
- * A flood of noise in the shape of datagrams, each with a point of its own, from every address of the client's link, so
- * many a second until it is ended.
- */
-export function flood(from: Host, destination: string, perSecond: number): Program {
-  const request = { destination, perSecond };
-  return from.namespace.start(process.execPath, [program, JSON.stringify(request)]);
+/** With the certificate and key of a server. */
+export function serverAuthority(): Authority {
+  const authority = new Authority('Test CA');
+  authority.issue('server');
+  return authority;
 }
