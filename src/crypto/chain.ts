@@ -109,14 +109,18 @@ function read<Value>(reading: () => Value): Value | undefined {
   }
 }
 
+/** RFC 5280 section 4.1.2.2: twenty octets. Twice as many digits are what a revocation and a log have room for. */
+const longestSerial = 40;
+
 /** Undefined where an extension stands twice: which of them counts would be anybody's guess (RFC 5280 section 4.2). */
 function describe(parsed: ParsedCertificate, x509: X509Certificate): Certificate | undefined {
   const all = parsed.extensions ?? [];
   const extensions = new Map(all.map(({ extnID, extnValue }) => [extnID, extnValue.valueBlock.valueHexView]));
-  if (extensions.size !== all.length) return undefined;
+  const serial = serialText(parsed.serialNumber.valueBlock.valueHexView);
+  if (extensions.size !== all.length || serial.length > longestSerial) return undefined;
   const commonName = parsed.subject.typesAndValues.findLast(({ type }) => type === commonNameId);
   return {
-    serial: serialText(parsed.serialNumber.valueBlock.valueHexView),
+    serial,
     commonName: String(commonName?.value.valueBlock.value ?? ''),
     key: x509.publicKey,
     extensions,

@@ -44,8 +44,9 @@ export function parseRight(text: string): Right | undefined {
   if (rest.length > 0) return undefined;
   if (kind === 'door') return doorPattern.test(value) ? { kind, door: value } : undefined;
   if (kind !== 'tcp' && kind !== 'udp') return undefined;
-  const [first, last = first, ...more] = value.split('-').map(parsePort);
-  if (first === undefined || last === undefined || more.length > 0 || first > last) return undefined;
+  const ports = value.split('-').map(parsePort);
+  const [first, last] = [ports[0], ports.at(-1)];
+  if (first === undefined || last === undefined || ports.length > 2 || first > last) return undefined;
   return { kind: 'ports', protocol: kind === 'tcp' ? tcp : udp, first, last };
 }
 
