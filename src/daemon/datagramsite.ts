@@ -58,5 +58,6 @@ export function readLists(text: string): readonly RevocationList[] | undefined {
 function isList(value: unknown): value is RevocationList {
   const { authority, serials, from, until } = (value ?? {}) as Record<string, unknown>;
   const isEnd = until === undefined || Number.isFinite(until);
-  return typeof authority === 'string' && Array.isArray(serials) && Number.isFinite(from) && isEnd;
+  const hasSerials = Array.isArray(serials) && serials.every(serial => typeof serial === 'string');
+  return typeof authority === 'string' && hasSerials && Number.isFinite(from) && isEnd;
 }

@@ -1,14 +1,15 @@
 /** Datagrams signed by certificates, from the kernel's rule to the service: what opens, for how long, and what does not. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { flood, Organisation, send, type Wish } from './harness/organisation.js';
 import { Daemon, type DaemonSettings, type Settings } from './harness/daemon.js';
 import { eventually } from './harness/eventually.js';
 import type { Host } from './harness/host.js';
 import { notIsolated } from './harness/isolation.js';
+import { flood, Organisation, send, type Wish } from './harness/organisation.js';
 import type { Program, Scope } from './harness/program.js';
 import { near } from './harness/sequenced.js';
 import { greeting, plain } from './harness/service.js';
+import { diePort, hangPort, stubbornDaemon } from './harness/stubborn.js';
 
 const door = { name: 'web', services: ['tcp/22', 'tcp/23'] };
 
@@ -26,12 +27,18 @@ class Site {
   }
 
   /** A server with services at tcp/22 and tcp/23, both of the door "web", and a client. */
-  static async start(scope: Scope, datagram: Settings = {}, more: DaemonSettings = {}): Promise<Site> {
+  static async start(
+    scope: Scope,
+    datagram: Settings = {},
+    more: DaemonSettings = {},
+    path?: string,
+  ): Promise<Site> {
     const { server, client } = await plain(scope);
     await server.serve(23, greeting);
     const daemon = new Daemon(scope, server);
     const site = new Site(server, client, daemon);
     site.configure(datagram, more);
+    if (path !== undefined) daemon.path = path;
     await daemon.run();
     return site;
   }
@@ -46,9 +53,10 @@ class Site {
     return this.daemon.program;
   }
 
-  async ask(wish: Partial<Wish> = {}): Promise<Buffer> {
+  /** @param port that it is sent to */
+  async ask(wish: Partial<Wish> = {}, port?: number): Promise<Buffer> {
     const bytes = organisation.compose({ service: 'tcp/22', address: this.client.ipv4, ...wish });
-    await send(this.client, near.ipv4, bytes);
+    await send(this.client, near.ipv4, bytes, port);
     return bytes;
   }
 
@@ -218,6 +226,23 @@ describe('datagrams', { skip: notIsolated }, () => {
     assert.ok(counters['refused bad-tag'] > 100, status.stdout);
     const told = site.program.lines.filter(line => line.includes('refused: bad-tag')).length;
     assert.ok(told > 0 && told < 50, `${told} lines of it`);
+  });
+
+  test('a thread that hangs or dies is started again, and all else goes on meanwhile', async t => {
+    const site = await Site.start(t, {}, {}, stubbornDaemon(t));
+    const { program } = site;
+    await site.ask({}, diePort);
+    await program.line(/the thread that verifies datagrams has ended; it is started again/);
+    await site.ask({}, hangPort);
+    await site.ask();
+    await site.daemon.knock(site.client, [], { address: near.ipv4 }).end();
+    await eventually('opens', async () => (await site.client.greeting(near.ipv4, 23)) === greeting);
+    await program.line(/the thread that verifies datagrams did not answer in time; it is started again/);
+    await program.line(/opened tcp\/22 \(door web\) for cert:laptop/);
+    const status = site.daemon.command(['status']);
+    await status.end();
+    assert.match(status.stdout, / 2 +verifier restarts\n/);
+    assert.match(status.stdout, / 2 +datagrams dropped\n/);
   });
 });
 

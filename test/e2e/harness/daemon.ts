@@ -47,6 +47,8 @@ export class Daemon {
   readonly basePort: number;
   readonly spelling: Spelling;
   program: Program | undefined;
+  /** Which portknockd it is. */
+  path = daemonPath;
 
   /** Writes the configuration and the keys; starts nothing. */
   constructor(scope: Scope, host: Host, settings: DaemonSettings = {}) {
@@ -103,7 +105,7 @@ export class Daemon {
 
   /** Starts a command of portknockd with this configuration, such as `['status', '--json']`. */
   command(argv: readonly string[]): Program {
-    return this.host.namespace.start(process.execPath, [daemonPath, ...argv, '--config', this.configFile]);
+    return this.host.namespace.start(process.execPath, [this.path, ...argv, '--config', this.configFile]);
   }
 
   /** Knocks from a host. @param options further ones, such as `--wait`; a later one replaces an earlier one */
