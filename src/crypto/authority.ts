@@ -1,0 +1,89 @@
+/** Certificates of authorities, as an operator has configured them: whom they have signed, and the ways from one to the top. */
+import { X509Certificate } from 'node:crypto';
+import { BasicConstraints, Certificate as ParsedCertificate } from 'pkijs';
+import { keyName, serialText } from './certificate.js';
+
+const basicConstraintsId = '2.5.29.19';
+
+/** One certificate of a chain, as dates and revocation lists look at it. */
+export interface Link {
+  /** Who issued it, as `authorityName` says. */
+  readonly issuer: string;
+  readonly serial: string;
+  /** Milliseconds since 1970, both included; NaN where the certificate does not say. */
+  readonly from: number;
+  readonly until: number;
+}
+
+export class Authority {
+  readonly x509: X509Certificate;
+  readonly parsed: ParsedCertificate;
+  /** As `authorityName` says. */
+  readonly name: string;
+  /** Whether it has signed itself, and so is trusted because it was configured. */
+  readonly isRoot: boolean;
+  /** How many authorities may stand between it and a client (RFC 5280 section 4.2.1.9). */
+  readonly mostBelow: number;
+
+  /** @param der its certificate @throws Error where it is none */
+  constructor(der: Uint8Array) {
+    this.x509 = new X509Certificate(der);
+    this.parsed = ParsedCertificate.fromBER(der);
+    this.name = keyName(this.x509.publicKey);
+    this.isRoot = this.hasIssued(this.x509);
+    this.mostBelow = mostBelow(this.parsed);
+  }
+
+  /** Whether it has signed a certificate, and may sign such. */
+  hasIssued(x509: X509Certificate): boolean {
+    try {
+      return this.x509.ca && x509.checkIssued(this.x509) && x509.verify(this.x509.publicKey);
+    } catch {
+      return false;
+    }
+  }
+
+  /** @param issuer who has signed it */
+  linkFrom(issuer: Authority): Link {
+    return linkOf(this.parsed, issuer);
+  }
+}
+
+/** A certificate as a part of a chain. @param issuer who has signed it */
+export function linkOf(parsed: ParsedCertificate, issuer: Authority): Link {
+  return {
+    issuer: issuer.name,
+    serial: serialText(parsed.serialNumber.valueBlock.valueHexView),
+    from: parsed.notBefore.value.getTime(),
+    // The second that it names is the last one.
+    until: parsed.notAfter.value.getTime() + 999,
+  };
+}
+
+function mostBelow(parsed: ParsedCertificate): number {
+  const constraints = parsed.extensions?.find(({ extnID }) => extnID === basicConstraintsId)?.parsedValue;
+  const most = constraints instanceof BasicConstraints ? constraints.pathLenConstraint : undefined;
+  // One too long for a number is longer than any chain.
+  return typeof most === 'number' ? most : Number.POSITIVE_INFINITY;
+}
+
+/** Authorities in a chain, and ways to the top: nobody has use for more. */
+const longestPath = 8;
+const mostPaths = 8;
+
+/** The ways from one authority, which comes first, to those that are trusted, each as long as its authorities allow. */
+export function pathsFrom(
+  authority: Authority,
+  all: readonly Authority[],
+  below: readonly Authority[] = [],
+): Authority[][] {
+  // The RFC does not count an authority's certificates for its own new key. Here they count: they can be configured as trusted.
+  if (below.length > authority.mostBelow) return [];
+  const path = [...below, authority];
+  if (authority.isRoot) return [path];
+  if (path.length === longestPath) return [];
+  return all
+    .filter(issuer => !path.includes(issuer) && issuer.hasIssued(authority.x509))
+    .flatMap(issuer => pathsFrom(issuer, all, path))
+    .slice(0, mostPaths);
+}
