@@ -20,7 +20,10 @@ const understood = new Set([
 ]);
 
 /** Whether a client may sign with it. A usage that is not said is any; one that cannot be read is none. */
-export function isForClients(x509: X509Certificate, extensions: readonly Extension[]): boolean {
+export function isForClients(
+  x509: X509Certificate,
+  extensions: readonly Pick<Extension, 'extnID' | 'critical' | 'extnValue'>[],
+): boolean {
   if (x509.ca || extensions.some(({ critical, extnID }) => critical && !understood.has(extnID))) return false;
   const usage = extensions.find(({ extnID }) => extnID === keyUsageId);
   if (usage !== undefined && !mayVerify(usage.extnValue.valueBlock.valueHexView)) return false;
