@@ -125,7 +125,7 @@ const right = { host: '127.0.0.1', port: 22, serverCertificate, ...identity };
 const misuses: readonly [changes: object, kind: typeof TypeError, message: RegExp][] = [
   [{ host: '' }, TypeError, /"host" expected a text/],
   [{ port: undefined }, TypeError, /"port" expected integer 1 to 65535, got undefined/],
-  [{ port: '22' }, TypeError, /"port" expected/],
+  [{ port: '22' }, RangeError, /"port" expected/],
   [{ port: 0 }, RangeError, /"port" expected integer 1 to 65535, got 0/],
   [{ port: 65536 }, RangeError, /"port" expected/],
   [{ protocol: 'icmp' }, RangeError, /"protocol" expected "tcp" or "udp", got "icmp"/],
