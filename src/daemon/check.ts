@@ -3,11 +3,13 @@ import { formatStep } from '../methods/plain-sequence/format.js';
 import { windowLength } from '../methods/port-sequence/spelling.js';
 import { findAccount } from '../system/account.js';
 import { formatDuration, roughly } from '../system/duration.js';
+import { describeCertificate } from './certificates.js';
 import { describeCommand, mainCommand } from './command.js';
 import type {
   ClientSettings,
   Commands,
   Config,
+  DatagramSettings,
   Door,
   PortSequenceSettings,
   SequenceSettings,
@@ -22,14 +24,15 @@ export interface Checked {
 }
 
 export function check(config: Config): Checked {
-  const { doors, clients, portSequence, alwaysAllow } = config;
+  const { doors, clients, portSequence, datagram, alwaysAllow } = config;
   const lines = [
     `${config.file}: sound`,
-    `guarded         ${guardedServices(config).join(', ') || 'no service'}`,
+    `guarded         ${describeGuarded(config)}`,
     `window          ${portSequence ? describeWindow(portSequence) : 'none: there is no [port_sequence]'}`,
     ...guessingOdds(config).map(odds => `numbers         ${describeOdds(config, odds)}`),
+    ...(datagram === undefined ? [] : describeDatagrams(datagram)),
     `always allowed  ${alwaysAllow.map(({ text }) => text).join(', ') || 'nobody: only a knock opens'}`,
-    ...doors.map(door => `door            ${describeDoor(door)}`),
+    ...doors.map(door => `door            ${describeDoor(door, datagram)}`),
     ...clients.map(client => `client          ${describeClient(client)}`),
   ];
   return { text: `${lines.join('\n')}\n`, warnings: [...config.warnings, ...surroundings(config)] };
@@ -47,22 +50,53 @@ function describeOdds({ sequenceNumber }: Config, { port, numbers, guesses, mean
   return `${start}: one guess in ${Math.round(guesses)} is right; at ${rate} a second one source needs ${roughly(meanMs)} on average, 1000 sources ${roughly(meanMs / 1000)}`;
 }
 
-function describeDoor(door: Door): string {
+function describeGuarded(config: Config): string {
+  const services = guardedServices(config);
+  const policy = config.datagram?.policy ?? 'none';
+  if (policy === 'none') return services.join(', ') || 'no service';
+  const but = services.includes('tcp/22') ? '' : ' but tcp/22, which no door has';
+  const others = `TCP and UDP to all ${services.length === 0 ? '' : 'other '}ports${but} (policy = "${policy}")`;
+  return [...services, others].join(', ');
+}
+
+function describeDatagrams({ authorities, serverCertificate, ...settings }: DatagramSettings): string[] {
+  const { openForMs, skewMs, policy, allowOtherAddress, revocation } = settings;
+  const what = policy === 'none' ? 'a service of a door' : 'any port';
+  const from = allowOtherAddress ? ', wherever it comes from' : '';
+  const { file, url, refreshMs, required } = revocation;
+  const lists = [...(file === undefined ? [] : [file.path]), ...(url === undefined ? [] : [url])];
+  const needed = required ? '; without one in date nobody gets in' : '';
+  const every = `, read every ${formatDuration(refreshMs)}${needed}`;
+  return [
+    `datagrams       open ${what} for ${formatDuration(openForMs)}, clocks within ${formatDuration(skewMs)}${from}`,
+    `server          ${describeCertificate(serverCertificate)}`,
+    ...authorities.map(authority => `authority       ${describeCertificate(authority)}`),
+    `revoked         ${lists.length === 0 ? 'nobody: there is no list' : lists.join(' and ') + every}`,
+  ];
+}
+
+function describeDoor(door: Door, datagram: DatagramSettings | undefined): string {
   const span = formatDuration(door.openForMs);
   if (door.kind === 'services') {
     const services = door.services.map(formatService).join(', ');
+    const [one, these] = door.services.length === 1 ? ['it', ''] : ['one of them', 'one of '];
+    const datagramSpan = formatDuration(datagram?.openForMs ?? 0);
+    const once = door.singleUse ? ', for one connection' : '';
+    const byDatagram = door.datagram ? `; a datagram opens ${one} for ${datagramSpan}` : '';
     if (isOpened(door)) {
-      const once = door.singleUse ? ', for one connection' : '';
       const numbers = door.sequenceNumber ? '; a sequence number lets one connection in' : '';
-      return `${describeKnock(door)} opens ${services} for ${span}${once}${numbers}`;
+      return `${describeKnock(door)} opens ${services} for ${span}${once}${numbers}${byDatagram}`;
     }
-    return `${door.name} (sequence number) lets one connection in to ${services}`;
+    if (door.sequenceNumber) {
+      return `${door.name} (sequence number) lets one connection in to ${services}${byDatagram}`;
+    }
+    return `${door.name} (datagram) opens ${these}${services} for ${datagramSpan}${once}`;
   }
   const close = door.closeRun === undefined ? '' : `, and after ${span} ${named(door.closeRun)}`;
   return `${describeKnock(door)} runs ${named(door.run)}${close}`;
 }
 
-/** Whether something opens it for a time. */
+/** Whether a client's knock or a sequence opens it for a time. */
 function isOpened({ command, sequence }: Door): boolean {
   return command !== undefined || sequence !== undefined;
 }
@@ -93,7 +127,7 @@ function describeClient(client: ClientSettings): string {
 }
 
 /** What is wrong with this machine rather than with the file. */
-function surroundings({ user, doors, clients }: Config): string[] {
+function surroundings({ user, doors, clients, datagram }: Config): string[] {
   const warnings: string[] = [];
   const accounts = [user, ...doors.flatMap(door => (door.kind === 'command' ? (door.runAs ?? []) : []))];
   for (const name of new Set(accounts)) {
@@ -102,6 +136,8 @@ function surroundings({ user, doors, clients }: Config): string[] {
   }
   if (findAccount(user)?.uid === 0) warnings.push(`the listener runs as ${user}: give it a user of its own`);
   const open = doors.some(({ sequence }) => (sequence?.steps.length ?? 0) > 0);
-  if (!open && clients.every(({ revoked }) => revoked)) warnings.push('nobody can knock: there is no client');
+  // Who has a certificate is not known here.
+  if (!open && datagram === undefined && clients.every(({ revoked }) => revoked))
+    warnings.push('nobody can knock: there is no client');
   return warnings;
 }

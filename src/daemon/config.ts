@@ -133,6 +133,8 @@ export interface DatagramSettings {
   readonly authorities: readonly Uint8Array[];
   /** PKCS #8, DER; P-256. */
   readonly serverKey: Uint8Array;
+  /** DER; of that key. */
+  readonly serverCertificate: Uint8Array;
   readonly skewMs: number;
   readonly openForMs: number;
   /** What becomes of TCP and UDP to ports of no door. */

@@ -34,9 +34,10 @@ export class DoorReader extends TableReader {
       return undefined;
     }
     if (services === undefined)
-      this.#refuseStray(table, path, ['single_use', 'sequence_number'], '"services"');
+      this.#refuseStray(table, path, ['single_use', 'sequence_number', 'datagram'], '"services"');
     else this.#refuseStray(table, path, ['close_run', 'run_as', 'time_limit'], '"run"');
     this.#checkNumbers(table, path);
+    this.#checkDatagram(table, path);
     const sequence = this.#sequence(table, path);
     const opening = { name, command, openForMs, sequence };
     if (services !== undefined)
@@ -46,7 +47,7 @@ export class DoorReader extends TableReader {
         services,
         singleUse: table.single_use,
         sequenceNumber: table.sequence_number,
-        datagram: false,
+        datagram: this.#takesDatagrams(table),
       };
     this.#warnOfPrograms(table, path);
     return {
@@ -82,9 +83,33 @@ export class DoorReader extends TableReader {
       const message = `door "${name}": sequence numbers are for TCP alone, and it has ${formatService(other)}`;
       this.mistake([...path, 'services'], message, 'give its UDP services a door of their own');
     }
-    if (opensOtherwise(table)) return;
+    if (opensOtherwise(table) || this.#takesDatagrams(table)) return;
     const hint = 'leave it out: a number lets in one connection, and opens nothing that could be closed';
     this.#refuseStray(table, path, ['open_for', 'single_use'], '"command" or "sequence"', hint);
+  }
+
+  /** Whether a datagram may open its services: unless it says otherwise, where datagrams are heard. */
+  #takesDatagrams({ services, datagram = true }: Table<'door'>): boolean {
+    return services !== undefined && datagram && this.document.value['datagram'] !== undefined;
+  }
+
+  #checkDatagram(table: Table<'door'>, path: Path): void {
+    const { name, datagram, services } = table;
+    if (datagram === true && services !== undefined && this.document.value['datagram'] === undefined) {
+      const message = `door "${name}": datagrams need a section [datagram]`;
+      this.mistake(
+        [...path, 'datagram'],
+        message,
+        'it says who may send them, with "ca_file" and the keys of this server',
+      );
+    }
+    if (!this.#takesDatagrams(table) || opensOtherwise(table)) return;
+    const given = (this.document.value['door'] as object[])[path[1] as number]!;
+    if (!('open_for' in given)) return;
+    const { line } = this.place([...path, 'open_for']);
+    this.warnings.push(
+      `${this.file}:${line}: door "${name}": "open_for" means nothing here: what a datagram opens is open for that of [datagram]`,
+    );
   }
 
   #warnOfPrograms(table: Table<'door'>, path: Path): void {
@@ -108,7 +133,7 @@ export class DoorReader extends TableReader {
     if (sequence === undefined && file === undefined) {
       this.#refuseStray(table, path, sequenceKeys, '"sequence"');
       const hint = 'number it for clients with "command", or give it a "sequence" or sequence_number = true';
-      if (command === undefined && !table.sequence_number)
+      if (command === undefined && !table.sequence_number && !this.#takesDatagrams(table))
         this.mistake(path, `door "${name}": "command" is missing`, hint);
       return undefined;
     }

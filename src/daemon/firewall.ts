@@ -10,7 +10,7 @@ import { type Endpoint, SetElements } from '../net/nftables.js';
 import { tcp, udp } from '../net/packet.js';
 import { errorCode, OperatorError } from '../system/error.js';
 import type { Config } from './config.js';
-import { liveSessionsText } from './sessions.js';
+import { liveSessionsText, newSessionsText } from './sessions.js';
 import { freshTableText, noTableText, openingSets, tableName, tableText } from './table.js';
 
 /** One element of the kernel's sets. */
@@ -28,7 +28,10 @@ export interface Opening extends Endpoint {
 export async function installTable(config: Config): Promise<boolean> {
   const isFirst = (await listTable()) === undefined;
   try {
-    await nft(['-f', '-'], tableText(config) + (isFirst ? liveSessionsText(config) : ''));
+    await nft(
+      ['-f', '-'],
+      tableText(config) + (isFirst ? liveSessionsText(config) : newSessionsText(config)),
+    );
     return !isFirst;
   } catch (error) {
     if (!(error instanceof OperatorError) || error.code !== 'nft-failed') throw error;

@@ -11,8 +11,12 @@ import { tcp, udp } from '../net/packet.js';
 import { formatDuration, parseDuration } from '../system/duration.js';
 import type { Service } from './config.js';
 
+/** What becomes of TCP and UDP to ports of no door. */
+export const policies = ['none', 'reject', 'drop'] as const;
+
 const second = 1000;
 const hour = 3600 * second;
+const day = 24 * hour;
 
 function leaf<T>(expected: string, read: (input: unknown) => T | undefined) {
   return v.pipe(
@@ -108,6 +112,18 @@ const tcpFlags = leaf(flagNames, input =>
 
 const spelling = leaf('"spread" or "ordered"', input => spellings.find(known => known === input));
 
+const webSchemes = ['http:', 'https:', 'file:'];
+
+/** Without a name and a password in it, which no request would carry. */
+const listUrl = leaf('a URL that begins with "http://", "https://" or "file:///"', input => {
+  if (typeof input !== 'string' || !URL.canParse(input)) return undefined;
+  const { protocol, username, password, hostname, href } = new URL(input);
+  const isHere = protocol !== 'file:' || hostname === '';
+  return webSchemes.includes(protocol) && isHere && username + password === '' ? href : undefined;
+});
+
+const policy = leaf('"none", "reject" or "drop"', input => policies.find(known => known === input));
+
 const network = leaf('an address or a network such as "192.0.2.0/24" or "2001:db8::/32"', input =>
   typeof input === 'string' ? parseNetwork(input) : undefined,
 );
@@ -151,6 +167,21 @@ export const tables = {
     port: v.optional(integer(1, 65535)),
     guesses_per_second: v.optional(integer(1, 100_000), 10),
   }),
+  datagram: v.object({
+    ca_file: path,
+    server_key_file: v.optional(path),
+    server_certificate_file: v.optional(path),
+    server_pfx_file: v.optional(path),
+    server_pfx_password_file: v.optional(path),
+    crl_file: v.optional(path),
+    crl_url: v.optional(listUrl),
+    crl_refresh: v.optional(duration(10 * second, 7 * day), '30m'),
+    crl_required: v.optional(flag, false),
+    skew: v.optional(duration(second, hour), '30s'),
+    open_for: v.optional(duration(100, day), '15s'),
+    policy: v.optional(policy, 'none'),
+    allow_other_address: v.optional(flag, false),
+  }),
   guard: v.object({
     always_allow: v.optional(v.array(network, 'a list of networks'), []),
   }),
@@ -164,13 +195,15 @@ export const tables = {
     allow_duplicates: v.optional(flag, false),
     scan_guard: v.optional(flag, true),
     sequence_number: v.optional(flag, false),
+    // True where there is a section [datagram]: daemon/doors.ts.
+    datagram: v.optional(flag),
     services: v.optional(some(service, 'a list of services such as ["tcp/22"]')),
     run: v.optional(command),
     close_run: v.optional(command),
-    open_for: v.optional(duration(100, 24 * hour), '30s'),
+    open_for: v.optional(duration(100, day), '30s'),
     single_use: v.optional(flag, false),
     run_as: v.optional(user),
-    time_limit: v.optional(duration(100, 24 * hour), '60s'),
+    time_limit: v.optional(duration(100, day), '60s'),
   }),
   client: v.object({
     name,

@@ -24,8 +24,12 @@ const established = '01';
 const lifetime = '24h';
 const mostSessions = 65_000;
 
-/** The commands for nft that name the connections to guarded services of this machine; empty where there are none. */
+/**
+ * The commands for nft that name the connections to what is shut on this machine: to services of doors, or with a policy for
+ * the ports of no door all of them, also those that were made from here. Empty where there are none.
+ */
 export function liveSessionsText(config: Config): string {
+  const isAnyShut = shutsAllPorts(config);
   const ports = new Set(
     config.doors.flatMap(door =>
       door.kind === 'services'
@@ -36,7 +40,7 @@ export function liveSessionsText(config: Config): string {
   const sessions = ['/proc/self/net/tcp', '/proc/self/net/tcp6'].flatMap(path =>
     readSessions(readProc(path)),
   );
-  const live = sessions.filter(({ port }) => ports.has(port)).slice(0, mostSessions);
+  const live = sessions.filter(({ port }) => isAnyShut || ports.has(port)).slice(0, mostSessions);
   return (
     addElements(liveSets.ipv4, live.filter(isFour)) +
     addElements(
@@ -44,6 +48,17 @@ export function liveSessionsText(config: Config): string {
       live.filter(session => !isFour(session)),
     )
   );
+}
+
+/** The same for a table that has been there: those to ports that were not shut before are to be let in too. */
+export function newSessionsText(config: Config): string {
+  if (!shutsAllPorts(config)) return '';
+  const flushed = Object.values(liveSets).map(set => `flush set inet ${tableName} ${set}\n`);
+  return flushed.join('') + liveSessionsText(config);
+}
+
+function shutsAllPorts({ datagram }: Config): boolean {
+  return datagram !== undefined && datagram.policy !== 'none';
 }
 
 function isFour({ source }: Session): boolean {

@@ -8,7 +8,8 @@ import { tcp } from '../net/packet.js';
 import { errorCode, OperatorError, OperatorErrors } from '../system/error.js';
 import { readKeyFile } from '../system/secret.js';
 import type { Capture, Config, Door, PortSequenceSettings, SequenceNumberSettings } from './config.js';
-import { ClientReader, type Clients, type Doors } from './identities.js';
+import { DatagramReader } from './datagrams.js';
+import type { Clients, Doors } from './identities.js';
 import { formatService, type Table, tables } from './schema.js';
 import { numberCapacity, numberedPorts, numberSources, stepsAtOnce } from './series.js';
 import { isTable, quote } from './tables.js';
@@ -40,7 +41,7 @@ function readText(file: string): string {
 }
 
 /** What the tables mean, one by one and together. */
-class Reader extends ClientReader {
+class Reader extends DatagramReader {
   config(): Config {
     const { value } = this.document;
     const top = this.#top(value);
@@ -52,16 +53,11 @@ class Reader extends ClientReader {
     const clients = this.readClients(doors);
     const portSequence = sequence && this.#portSequence(sequence, clients);
     const sequenceNumber = this.#sequenceNumber(captureTable, doors, clients);
+    const datagram = this.readDatagram(capture, doors);
     this.#checkTogether(sequence, doors, clients);
-    if (
-      top === undefined ||
-      captureTable === undefined ||
-      capture === undefined ||
-      guard === undefined ||
-      this.mistakes.length > 0
-    ) {
-      throw new OperatorErrors(this.mistakes.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)));
-    }
+    this.mistakes.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+    const isWhole = top !== undefined && captureTable !== undefined && capture !== undefined;
+    if (!isWhole || guard === undefined || this.mistakes.length > 0) throw new OperatorErrors(this.mistakes);
     const parts = {
       sequenceNumber,
       doors: doors.map(({ door }) => door),
@@ -75,7 +71,7 @@ class Reader extends ClientReader {
       capture,
       group: captureTable.group,
       portSequence,
-      datagram: undefined,
+      datagram,
       alwaysAllow: guard.always_allow,
       tellsStages: false,
       tellsPackets: false,

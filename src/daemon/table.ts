@@ -6,6 +6,15 @@
 import type { Fate } from '../methods/sequence-number/recognise.js';
 import type { PortRange } from '../net/filter.js';
 import type { Config } from './config.js';
+import {
+  closingRules,
+  closingVerdict,
+  datagramChain,
+  datagramRule,
+  datagramSets,
+  policyChain,
+  type Surroundings,
+} from './datagramchains.js';
 import { numberPrefixes } from './numbersite.js';
 import { formatService } from './schema.js';
 import { numberCapacity, numberedPorts } from './series.js';
@@ -46,21 +55,25 @@ export function tableText(config: Config): string {
   return `table inet ${tableName}
 flush table inet ${tableName}
 table inet ${tableName} {
-${sets()}
+${sets(config)}
 ${windowChains(config, window)}
-${numberText(config)}${guardChain(config, window)}
+${datagramChain(config)}${numberText(config)}${guardChain(config, window)}
   chain door {
 ${acceptRule('ip', 'open4')}
 ${acceptRule('ip6', 'open6')}
 ${acceptOnceRule('ip', 'once4')}
 ${acceptOnceRule('ip6', 'once6')}
-${numberRule(config, 'guess')}    counter drop
-  }
-}
+${numberRule(config, 'guess')}${closingRules(config)}  }
+${policyChain(config, surroundings(config))}}
 `;
 }
 
-function sets(): string {
+function surroundings(config: Config): Surroundings {
+  const services = guardedServices(config).map(service => service.replace('/', ' . '));
+  return { toUs, allowed: allowRules(config), services, live: liveRules };
+}
+
+function sets({ datagram }: Config): string {
   return [
     openingSet('open4', 'ipv4_addr', 'timeout'),
     openingSet('open6', 'ipv6_addr', 'timeout'),
@@ -70,6 +83,9 @@ function sets(): string {
     liveSet(liveSets.ipv6, 'ipv6_addr'),
     sourceSet('noisy4', 'ipv4_addr', '1m'),
     sourceSet('noisy6', 'ipv6_addr', '1m'),
+    ...(datagram === undefined
+      ? []
+      : [sourceSet(datagramSets.ipv4, 'ipv4_addr', '1m'), sourceSet(datagramSets.ipv6, 'ipv6_addr', '1m')]),
   ].join('\n');
 }
 
@@ -78,7 +94,7 @@ function windowChains(config: Config, window: string | undefined): string {
   return `  chain window {
     type filter hook prerouting priority raw; policy accept;
     iif lo accept
-${windowRule(window)}${sequenceRules(config)}  }
+${datagramRule(config, surroundings(config))}${windowRule(window)}${sequenceRules(config)}  }
   chain sequence {
     add @noisy4 { ip saddr ${limit} } counter return
     add @noisy6 { ip6 saddr ${limit} } counter return
@@ -92,6 +108,10 @@ ${windowRule(window)}${sequenceRules(config)}  }
   }`;
 }
 
+const liveRules = `    tcp flags & syn == 0 ip saddr . tcp sport . tcp dport @${liveSets.ipv4} accept
+    tcp flags & syn == 0 ip6 saddr . tcp sport . tcp dport @${liveSets.ipv6} accept
+`;
+
 /**
  * A SYN is judged whatever connection tracking says of it: after a connection that its server ended with a reset, it
  * calls a new one from the same source port established.
@@ -102,9 +122,7 @@ function guardChain(config: Config, window: string | undefined): string {
     meta l4proto != tcp ct state established,related accept
     tcp flags & (fin|syn|rst|ack) != syn ct state established,related accept
     iif lo accept
-    tcp flags & syn == 0 ip saddr . tcp sport . tcp dport @${liveSets.ipv4} accept
-    tcp flags & syn == 0 ip6 saddr . tcp sport . tcp dport @${liveSets.ipv6} accept
-${numberRule(config, 'number', ` ${toUs}`)}${allowRules(config)}${closedWindowRule(window)}${doorRule(config)}  }`;
+${liveRules}${numberRule(config, 'number', ` ${toUs}`)}${allowRules(config)}${closedWindowRule(window)}${doorRule(config)}  }`;
 }
 
 /** How long a source that has guessed too often is not let in. */
@@ -125,6 +143,7 @@ function numberText(config: Config): string {
   const over = `limit rate over ${rate}/second burst ${10 * rate} packets`;
   const told = (fate: Fate) =>
     `log prefix "${numberPrefixes[fate]}" group ${config.group} snaplen ${snapLength}`;
+  const shut = closingVerdict(config);
   // Whoever has one IPv6 address has all of its network.
   const six = 'ip6 saddr & ffff:ffff:ffff:ffff::';
   return `  set ${numberSet} {
@@ -146,10 +165,10 @@ ${sourceSet('guessing6', 'ipv6_addr', guessingTimeout)}
     tcp dport . tcp sequence @${numberSet} goto admit
   }
   chain guess {
-    ip saddr @guessing4 counter drop
-    ${six} @guessing6 counter drop
-    add @guesses4 { ip saddr ${over} } add @guessing4 { ip saddr } counter drop
-    add @guesses6 { ${six} ${over} } add @guessing6 { ${six} } counter drop
+    ip saddr @guessing4 counter ${shut}
+    ${six} @guessing6 counter ${shut}
+    add @guesses4 { ip saddr ${over} } add @guessing4 { ip saddr } counter ${shut}
+    add @guesses6 { ${six} ${over} } add @guessing6 { ${six} } counter ${shut}
     ${toldRefusals} ${told('refused')}
   }
 `;
@@ -238,7 +257,7 @@ function allowRules({ alwaysAllow }: Config): string {
 }
 
 function doorRule(config: Config): string {
-  const services = guardedServices(config).map(service => service.replace('/', ' . '));
+  const { services } = surroundings(config);
   if (services.length === 0) return '';
   return `    ${toUs} meta l4proto . th dport { ${services.join(', ')} } jump door\n`;
 }

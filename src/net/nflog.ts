@@ -41,12 +41,12 @@ const payloadAttribute = 9;
 const prefixAttribute = 10;
 const sequenceAttribute = 12;
 
-/** Bytes of a packet that are copied to us: IPv6, a chain of extension headers, TCP. */
-const snapLength = 256;
+/** Bytes of a packet that are copied to us at most: a datagram of the greatest length. Other rules say for less. */
+const snapLength = 4400;
 /** One datagram's worth of packets in the kernel, so also the length of our buffer. */
 const batchLength = 65536;
 const receiveBufferLength = 16 << 20;
-/** About as many as fit in a batch. */
+/** About as many of the shorter ones as fit in a batch; of the others the kernel hands over fewer. */
 const mostGathered = 256;
 
 /**

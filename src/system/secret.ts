@@ -27,6 +27,11 @@ export function readPassphraseFile(path: string, place: Place = {}): string {
 
 /** The text of a file that its owner alone can read. @throws OperatorError, `no-secret` where there is none */
 export function readSecretFile(path: string, place: Place = {}, longest = longestSecret): string {
+  return readSecretBytes(path, place, longest).toString('utf8');
+}
+
+/** The bytes of a file that its owner alone can read. @throws as `readSecretFile` */
+export function readSecretBytes(path: string, place: Place, longest: number): Buffer {
   let fd: number;
   try {
     fd = openSync(path, 'r');
@@ -41,7 +46,7 @@ export function readSecretFile(path: string, place: Place = {}, longest = longes
       throw new OperatorError('bad-secret', `${path}: not a file with a secret`, place);
     }
     requirePrivate(path, stat, place);
-    return readFileSync(fd, 'utf8');
+    return readFileSync(fd);
   } finally {
     closeSync(fd);
   }

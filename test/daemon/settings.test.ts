@@ -64,6 +64,7 @@ test('the example of the issue comes to what it says', t => {
     group: 5,
     portSequence: { spelling: 'ordered', basePort: 40000, skewMs: 60_000, siteKey: Buffer.alloc(32, 0x51) },
     sequenceNumber: undefined,
+    datagram: undefined,
     alwaysAllow: [{ family: 4, text: '192.0.2.0/24' }],
     doors: [
       {
@@ -75,6 +76,7 @@ test('the example of the issue comes to what it says', t => {
         services: [{ protocol: 6, port: 22 }],
         singleUse: false,
         sequenceNumber: false,
+        datagram: false,
       },
       {
         kind: 'command',
@@ -123,6 +125,7 @@ test('an empty file is a configuration', t => {
     group: 5,
     portSequence: undefined,
     sequenceNumber: undefined,
+    datagram: undefined,
     alwaysAllow: [],
     doors: [],
     clients: [],

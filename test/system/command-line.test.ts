@@ -130,6 +130,7 @@ const durations: readonly [string, number][] = [
   ['90s', 90_000],
   ['10m', 600_000],
   ['2h', 7_200_000],
+  ['7d', 604_800_000],
   ['999999999h', 3_599_999_996_400_000],
 ];
 
@@ -146,7 +147,8 @@ test('durations are read as they are written', () => {
     '-1s',
     '+1s',
     '1.5s',
-    '1d',
+    '1w',
+    '1 d',
     '30S',
     '1h30m',
     '1000000000s',
@@ -154,10 +156,10 @@ test('durations are read as they are written', () => {
   ]) {
     assert.equal(parseDuration(text), undefined, text);
   }
-  const error = caught(() => durationArgument('--wait', '1d'));
+  const error = caught(() => durationArgument('--wait', '1w'));
   assert.deepEqual(
     [error.code, error.message],
-    ['usage', '--wait expected a duration such as "30s", "500ms" or "10m", got "1d"'],
+    ['usage', '--wait expected a duration such as "30s", "500ms" or "10m", got "1w"'],
   );
   assert.equal(durationArgument('--wait', '2m'), 120_000);
 });
@@ -175,6 +177,8 @@ test('durations are written as short as they can be', () => {
     [3_600_000, '1h'],
     [5_400_000, '90m'],
     [86_400_000, '24h'],
+    [172_800_000, '2d'],
+    [176_400_000, '49h'],
     [1.4, '1ms'],
   ];
   for (const [ms, text] of written) assert.equal(formatDuration(ms), text);

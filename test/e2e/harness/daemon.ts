@@ -25,6 +25,7 @@ export interface DaemonSettings {
   readonly capture?: Settings;
   readonly portSequence?: Settings;
   readonly sequenceNumber?: Settings;
+  readonly datagram?: Settings;
   readonly guard?: Settings;
   readonly basePort?: number;
   /** How its clients knock; `spread` by default. */
@@ -83,6 +84,7 @@ export class Daemon {
           ...settings.portSequence,
         }),
         ...(settings.sequenceNumber === undefined ? [] : table('[sequence_number]', settings.sequenceNumber)),
+        ...(settings.datagram === undefined ? [] : table('[datagram]', settings.datagram)),
         ...(settings.guard === undefined ? [] : table('[guard]', settings.guard)),
         ...doors.flatMap(door => table('[[door]]', door)),
         ...clients.flatMap(client => table('[[client]]', this.#withKey({ doors: everyDoor, ...client }))),
