@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { BasicConstraints, Certificate as ParsedCertificate } from 'pkijs';
 import { keyName, serialText } from './certificate.js';
+import { certificateSigning, permitsUsage } from './usage.js';
 
 const basicConstraintsId = '2.5.29.19';
 
@@ -9,7 +10,8 @@ const basicConstraintsId = '2.5.29.19';
 export interface Link {
   /** Who issued it, as `authorityName` says. */
   readonly issuer: string;
-  readonly serial: string;
+  /** Undefined where it has issued itself: who is trusted because of his certificate cannot take it back. */
+  readonly serial: string | undefined;
   /** Milliseconds since 1970, both included; NaN where the certificate does not say. */
   readonly from: number;
   readonly until: number;
@@ -24,28 +26,38 @@ export class Authority {
   readonly isRoot: boolean;
   /** How many authorities may stand between it and a client (RFC 5280 section 4.2.1.9). */
   readonly mostBelow: number;
+  readonly #mayIssue: boolean;
 
   /** @param der its certificate @throws Error where it is none */
   constructor(der: Uint8Array) {
     this.x509 = new X509Certificate(der);
     this.parsed = ParsedCertificate.fromBER(der);
     this.name = keyName(this.x509.publicKey);
+    this.#mayIssue = this.x509.ca && permitsUsage(this.parsed.extensions ?? [], certificateSigning);
     this.isRoot = this.hasIssued(this.x509);
     this.mostBelow = mostBelow(this.parsed);
   }
 
-  /** Whether it has signed a certificate, and may sign such. */
-  hasIssued(x509: X509Certificate): boolean {
+  /** Whether it may sign certificates, and has signed this one, whatever else is wrong with that. */
+  hasSigned(x509: X509Certificate): boolean {
+    if (!this.#mayIssue) return false;
     try {
-      return this.x509.ca && x509.checkIssued(this.x509) && x509.verify(this.x509.publicKey);
+      const isNamed = x509.checkIssued(this.x509) || x509.issuer === this.x509.subject;
+      return isNamed && x509.verify(this.x509.publicKey);
     } catch {
       return false;
     }
   }
 
+  /** Whether it has signed a certificate whose extensions can be read, and agree with its own. */
+  hasIssued(x509: X509Certificate): boolean {
+    return this.hasSigned(x509) && x509.checkIssued(this.x509);
+  }
+
   /** @param issuer who has signed it */
   linkFrom(issuer: Authority): Link {
-    return linkOf(this.parsed, issuer);
+    const link = linkOf(this.parsed, issuer);
+    return issuer === this ? { ...link, serial: undefined } : link;
   }
 }
 

@@ -60,9 +60,9 @@ export class Authorities {
     const copy = Uint8Array.from(der);
     const x509 = isCertificateLayout(copy) ? read(() => new X509Certificate(copy)) : undefined;
     if (x509 === undefined) return { flaw: 'malformed', certificate: undefined };
-    const issuers = this.#authorities.filter(authority => authority.hasIssued(x509));
-    if (issuers.length === 0) return { flaw: 'other-authority', certificate: undefined };
-    return this.#remember(digest, await this.#judgeIssued(copy, x509, issuers));
+    const signers = this.#authorities.filter(authority => authority.hasSigned(x509));
+    if (signers.length === 0) return { flaw: 'other-authority', certificate: undefined };
+    return this.#remember(digest, await this.#judgeSigned(copy, x509, signers));
   }
 
   #remember(digest: string, judged: Credential | Rejection): Credential | Rejection {
@@ -75,14 +75,15 @@ export class Authorities {
     return judged;
   }
 
-  async #judgeIssued(
+  async #judgeSigned(
     der: Uint8Array,
     x509: X509Certificate,
-    issuers: readonly Authority[],
+    signers: readonly Authority[],
   ): Promise<Credential | Rejection> {
     const parsed = read(() => ParsedCertificate.fromBER(der));
     const certificate = parsed && read(() => describe(parsed, x509));
-    if (parsed === undefined || certificate === undefined)
+    const issuers = signers.filter(({ x509: signer }) => x509.checkIssued(signer));
+    if (parsed === undefined || certificate === undefined || issuers.length === 0)
       return { flaw: 'malformed', certificate: undefined };
     if (!isP256(certificate.key)) return { flaw: 'wrong-key', certificate };
     if (!isForClients(x509, parsed.extensions ?? [])) return { flaw: 'wrong-usage', certificate };

@@ -7,7 +7,10 @@ const keyUsageId = '2.5.29.15';
 const extendedKeyUsageId = '2.5.29.37';
 const clientAuthentication = '1.3.6.1.5.5.7.3.2';
 const anyUsage = '2.5.29.37.0';
-const digitalSignature = 0x80;
+
+/** Bits of a key usage, in its first byte (RFC 5280 section 4.2.1.3). */
+export const digitalSignature = 0x80;
+export const certificateSigning = 0x04;
 
 /** Extensions that are looked at, here or on the way to the authority: alternative names, basic constraints, names, policies. */
 const understood = new Set([
@@ -22,17 +25,17 @@ const understood = new Set([
 /** Whether a client may sign with it. A usage that is not said is any; one that cannot be read is none. */
 export function isForClients(x509: X509Certificate, extensions: readonly Extension[]): boolean {
   if (x509.ca || extensions.some(({ critical, extnID }) => critical && !understood.has(extnID))) return false;
-  const usage = extensions.find(({ extnID }) => extnID === keyUsageId);
-  if (usage !== undefined && !mayVerify(usage.extnValue.valueBlock.valueHexView)) return false;
+  if (!permitsUsage(extensions, digitalSignature)) return false;
   if (!extensions.some(({ extnID }) => extnID === extendedKeyUsageId)) return true;
   // Node calls the extended key usage so; undefined where it cannot be read.
   const purposes = x509.keyUsage ?? [];
   return purposes.includes(clientAuthentication) || purposes.includes(anyUsage);
 }
 
-function mayVerify(value: Uint8Array): boolean {
-  const { result } = asn1js.fromBER(value);
-  return (
-    result instanceof asn1js.BitString && ((result.valueBlock.valueHexView[0] ?? 0) & digitalSignature) !== 0
-  );
+/** Whether a key usage, if there is one, has a bit. */
+export function permitsUsage(extensions: readonly Extension[], bit: number): boolean {
+  const usage = extensions.find(({ extnID }) => extnID === keyUsageId);
+  if (usage === undefined) return true;
+  const { result } = asn1js.fromBER(usage.extnValue.valueBlock.valueHexView);
+  return result instanceof asn1js.BitString && ((result.valueBlock.valueHexView[0] ?? 0) & bit) !== 0;
 }

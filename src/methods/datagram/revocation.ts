@@ -33,7 +33,9 @@ export class Revocations {
   #objection(chain: readonly Link[], at: number, { required, skewMs }: ListDemand): Reason | undefined {
     if (!chain.every(({ from, until }) => from <= at && at <= until)) return 'expired';
     if (required && !chain.every(({ issuer }) => this.#hasList(issuer, at, skewMs))) return 'crl-out-of-date';
-    const isRevoked = chain.some(({ issuer, serial }) => this.#revoked.has(`${issuer} ${serial}`));
+    const isRevoked = chain.some(
+      ({ issuer, serial }) => serial !== undefined && this.#revoked.has(`${issuer} ${serial}`),
+    );
     return isRevoked ? 'revoked' : undefined;
   }
 
