@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compose } from '../src/methods/datagram/compose.js';
+import { composeDatagram, type DatagramRequest } from '../src/methods/datagram/compose.js';
 import { parseAddress } from '../src/net/address.js';
 import { tcp } from '../src/net/packet.js';
 import { Daemon } from '../test/e2e/harness/daemon.js';
@@ -27,7 +27,7 @@ export class Certified implements Contender {
   tries = 1;
   readonly #daemon: Daemon;
   readonly #running: RunningDaemon;
-  readonly #identity: Omit<Parameters<typeof compose>[0], 'service' | 'address' | 'time' | 'ephemeral'>;
+  readonly #identity: Omit<DatagramRequest, 'service' | 'address' | 'time' | 'ephemeral'>;
 
   static async create(scope: Scope): Promise<Certified> {
     return new Certified(scope, await makePlace(scope), folderOnDisk(scope));
@@ -97,7 +97,7 @@ export class Certified implements Contender {
   }
 
   #compose(source: string, later: number): KnockPacket[] {
-    const payload = compose({
+    const payload = composeDatagram({
       ...this.#identity,
       service: { protocol: tcp, port: doorPort },
       address: parseAddress(source)!,
