@@ -40,6 +40,9 @@ const batchLength = 16;
 /** What goes wrong in it stays in it: the memory that it may take is not all that there is. */
 const resourceLimits = { maxOldGenerationSizeMb: 512 };
 
+/** Characters of lists that the slowest machine reads in a millisecond. */
+const listsPerMs = 1024;
+
 type State = 'none' | 'starting' | 'idle' | 'busy';
 
 export class Verification {
@@ -53,6 +56,8 @@ export class Verification {
   #state: State = 'none';
   /** How many datagrams the thread has. */
   #given = 0;
+  /** How much longer it may take because it has lists to read first. */
+  #listsMs = 0;
   #deadline: NodeJS.Timeout | undefined;
   #restart: NodeJS.Timeout | undefined;
   /** How often it has failed since it last gave verdicts. */
@@ -77,6 +82,11 @@ export class Verification {
   /** The lists of revoked certificates, as they were fetched. */
   setLists(text: string): void {
     this.#lists = text;
+    this.#sayLists(text);
+  }
+
+  #sayLists(text: string): void {
+    this.#listsMs = text.length / listsPerMs;
     this.#say({ say: 'lists', text });
   }
 
@@ -112,8 +122,9 @@ export class Verification {
   }
 
   #take(answer: Answer): void {
-    if (answer.say === 'no-lists') {
-      this.#events.trouble('bad-lists');
+    if (answer.say === 'lists') {
+      this.#listsMs = 0;
+      if (!answer.areGood) this.#events.trouble('bad-lists');
       return;
     }
     clearTimeout(this.#deadline);
@@ -129,7 +140,7 @@ export class Verification {
 
   #tellAll(): void {
     if (this.#settings !== undefined) this.#say({ say: 'settings', settings: this.#settings });
-    if (this.#lists !== undefined) this.#say({ say: 'lists', text: this.#lists });
+    if (this.#lists !== undefined) this.#sayLists(this.#lists);
     this.#say({ say: 'heard', digests: this.#events.heard() });
   }
 
@@ -139,7 +150,7 @@ export class Verification {
     this.#say({ say: 'verify', packets });
     this.#state = 'busy';
     this.#given = packets.length;
-    this.#expect(this.#patience.batch);
+    this.#expect(this.#patience.batch + this.#listsMs);
   }
 
   #expect(withinMs: number): void {

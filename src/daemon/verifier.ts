@@ -20,11 +20,11 @@ export type Order =
   | { readonly say: 'heard'; readonly digests: Uint8Array }
   | { readonly say: 'verify'; readonly packets: readonly Packet[] };
 
-/** What it says: that it is there, a verdict for each packet in their order, or that it can make nothing of the lists. */
+/** What it says: that it is there, a verdict for each packet in their order, whether it could make something of the lists. */
 export type Answer =
   | { readonly say: 'ready' }
   | { readonly say: 'verdicts'; readonly verdicts: readonly Verdict[] }
-  | { readonly say: 'no-lists' };
+  | { readonly say: 'lists'; readonly areGood: boolean };
 
 /** As many as daemon/heard.ts holds, or twice that for a while. */
 const mostHeard = 65536;
@@ -59,11 +59,11 @@ class Verifier {
 
   #takeLists(text: string): void {
     const lists = readLists(text);
-    if (lists === undefined) this.#say({ say: 'no-lists' });
-    else {
+    if (lists !== undefined) {
       this.#lists = lists;
       this.#adopt();
     }
+    this.#say({ say: 'lists', areGood: lists !== undefined });
   }
 
   /** Certificates that are known stay known: their dates and the lists are judged for every packet. */

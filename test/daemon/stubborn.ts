@@ -12,6 +12,9 @@ export const die = 6662;
 export const exit = 6663;
 export const fill = 6664;
 
+/** Characters of lists that it reads in a millisecond. */
+const longListsPerMs = 2048;
+
 /** What it was told since it began, in order. */
 const told: string[] = [];
 
@@ -30,8 +33,12 @@ function obey(order: Order): void {
     parentPort?.postMessage(answer);
   } else if (order.say === 'settings') told.push(`settings ${order.settings.skewMs}`);
   else if (order.say === 'heard') told.push(`heard ${order.digests.length}`);
-  else if (order.text === 'bad') parentPort?.postMessage({ say: 'no-lists' } satisfies Answer);
-  else told.push(order.text);
+  else {
+    told.push(order.text.trim());
+    // Long lists take long.
+    for (const end = performance.now() + order.text.length / longListsPerMs; performance.now() < end; );
+    parentPort?.postMessage({ say: 'lists', areGood: order.text !== 'bad' } satisfies Answer);
+  }
 }
 
 if (parentPort !== null && process.env['PORTKNOCK_STUBBORN'] !== 'mute') {

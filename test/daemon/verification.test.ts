@@ -165,3 +165,13 @@ test('lists that it can make nothing of are told of, and nothing else is touched
   await until(() => bench.isQuiet);
   assert.deepEqual(bench.troubles, ['bad-lists']);
 });
+
+test('one that has long lists to read is given the time that it takes', async t => {
+  const bench = new Bench(t);
+  bench.send();
+  await until(() => bench.isQuiet);
+  bench.verification.setLists(' '.repeat(2_000_000));
+  bench.send();
+  await until(() => bench.isQuiet);
+  assert.deepEqual([bench.dropped, bench.troubles], [0, []]);
+});
