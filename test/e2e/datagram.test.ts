@@ -1,11 +1,11 @@
 /** Datagrams signed by certificates, from the kernel's rule to the service: what opens, for how long, and what does not. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { flood, Organisation, send, type Wish } from './harness/organisation.js';
 import { Daemon, type DaemonSettings, type Settings } from './harness/daemon.js';
 import { eventually } from './harness/eventually.js';
 import type { Host } from './harness/host.js';
 import { notIsolated } from './harness/isolation.js';
+import { flood, Organisation, send, type Wish } from './harness/organisation.js';
 import type { Program, Scope } from './harness/program.js';
 import { near } from './harness/sequenced.js';
 import { greeting, plain } from './harness/service.js';
