@@ -48,12 +48,12 @@ function edited(path, pattern, replacement) {
 }
 
 /** What reads certificates is several times the size of what loads it, and that only for `explain`. */
-const datagram = 'dist/src/daemon/datagram.cjs';
+const datagram = 'datagram';
 const apart = {
   name: 'apart',
   setup({ onResolve }) {
     onResolve({ filter: /\/methods\/datagram\/recognise\.js$/ }, ({ kind }) =>
-      kind === 'dynamic-import' ? { path: './datagram.cjs', external: true } : undefined,
+      kind === 'dynamic-import' ? { path: `./${datagram}.cjs`, external: true } : undefined,
     );
   },
 };
@@ -106,19 +106,23 @@ const importMeta = { url: require('node:url').pathToFileURL(__filename).href };`
   chmodSync(`${base}.cjs`, 0o755);
 }
 
-/** A part of programs that is loaded when it is needed. */
-async function makeApart(entry, filename) {
+/** What a program loads when it needs it: an ordinary CommonJS module, and the licences of what is in it. */
+async function makeModule(entry, base) {
   const { metafile } = await build({
     entryPoints: [entry],
-    outfile: filename,
+    outfile: `${base}.cjs`,
     bundle: true,
     platform: 'node',
     target: 'node20.19',
     format: 'cjs',
+    external: ['koffi'],
+    define: { 'import.meta': 'importMeta' },
+    banner: { js: `const importMeta = { url: require('node:url').pathToFileURL(__filename).href };` },
+    plugins: [leanMeow],
     metafile: true,
     logLevel: 'warning',
   });
-  writeFileSync(filename.replace(/cjs$/, 'licences.txt'), licences(Object.keys(metafile.inputs)));
+  writeFileSync(`${base}.licences.txt`, licences(Object.keys(metafile.inputs)));
 }
 
 /** Everything that V8 needs to run a program: by itself it compiles a function only when it is called. */
@@ -133,8 +137,9 @@ function compile(source, filename) {
 process.chdir(project);
 await make('src/client/main.ts', 'dist/src/client/portknock');
 await make('src/daemon/main.ts', 'dist/src/daemon/portknockd');
-await makeApart('src/methods/datagram/recognise.ts', datagram);
+await makeModule('src/methods/datagram/recognise.ts', `dist/src/daemon/${datagram}`);
 await make('src/daemon/listener.ts', 'dist/src/daemon/listener');
 await make('src/daemon/verifier.ts', 'dist/src/daemon/verifier');
 await make('src/ulogport.ts', 'dist/src/ulogport');
 await make('src/system/pfxworker.ts', 'dist/src/system/pfxworker');
+await makeModule('src/client/ca/main.ts', 'dist/src/client/authority');
