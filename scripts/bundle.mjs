@@ -106,5 +106,6 @@ process.chdir(project);
 await make('src/client/main.ts', 'dist/src/client/portknock');
 await make('src/daemon/main.ts', 'dist/src/daemon/portknockd');
 await make('src/daemon/listener.ts', 'dist/src/daemon/listener');
+await make('src/daemon/fetcher.ts', 'dist/src/daemon/fetcher');
 await make('src/ulogport.ts', 'dist/src/ulogport');
 await make('src/system/pfxworker.ts', 'dist/src/system/pfxworker');
