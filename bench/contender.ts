@@ -2,7 +2,15 @@
 import type { Place } from './namespaces.js';
 import type { Command } from './stopwatch.js';
 
-export type ContenderName = 'portknock' | 'native' | 'number' | 'knockd' | 'fwknop' | 'fwknopUdp' | 'floor';
+export type ContenderName =
+  | 'portknock'
+  | 'native'
+  | 'number'
+  | 'datagram'
+  | 'knockd'
+  | 'fwknop'
+  | 'fwknopUdp'
+  | 'floor';
 
 /** A packet of a knock: a SYN, or a datagram where it has a payload. */
 export interface KnockPacket {
@@ -15,6 +23,15 @@ export interface KnockPacket {
 export interface Garbage {
   readonly ports: readonly number[];
   readonly payloadLength?: number;
+  /** Instead: datagrams that look like knocks signed by a certificate, of which only the work shows that they are none. */
+  readonly shape?: DatagramShape;
+}
+
+export interface DatagramShape {
+  /** Between header and key. */
+  readonly bodyLength: number;
+  /** `valid`: a point of the curve, another one each time. `random`: 64 bytes by chance. */
+  readonly points: 'valid' | 'random';
 }
 
 export interface Contender {

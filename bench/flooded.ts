@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contender, ContenderName, Garbage } from './contender.js';
 import { pinDaemon } from './processors.js';
 import { atLeast, type Figure, figureOf, type Unit } from './table.js';
-import { type Found, knockOften, straight } from './tries.js';
+import { type Found, knockOften, straight, type Way } from './tries.js';
 
 interface Row {
   readonly name: string;
@@ -54,17 +54,20 @@ export interface Strangers {
   readonly perSecond: number | undefined;
   /** The flood alone before the first knock. */
   readonly leadMs: number;
+  /** In the names of these addresses by turns; without them each packet has a source of its own. */
+  readonly sources?: readonly string[];
 }
 
 /** The contender runs already. */
 export async function knockUnder(
   contender: Contender,
-  { garbage, perSecond, leadMs }: Strangers,
+  { perSecond, ...strangers }: Strangers,
   knocks: number,
+  way: Way = straight,
 ): Promise<Flooded> {
   const lostBefore = (await contender.lost()) ?? 0;
-  const flood = { garbage, leadMs, ...(perSecond === undefined ? {} : { perSecond }) };
-  const found = await knockOften(contender, { knocks, everyMs, way: straight, flood });
+  const flood = { ...strangers, ...(perSecond === undefined ? {} : { perSecond }) };
+  const found = await knockOften(contender, { knocks, everyMs, way, flood });
   await sleep(settleMs);
   const lost = await contender.lost();
   return { ...found, lost: lost && ((lost - lostBefore) / found.sent) * 100 };

@@ -12,6 +12,7 @@ import {
   synLength,
   writeDatagram,
 } from './packet.js';
+import { Shaped } from './shaped.js';
 import { PacketBatch, pause, waitExactly } from './sockets.js';
 
 /** What a stranger does. */
@@ -142,7 +143,8 @@ interface Writer {
 }
 
 function writerFor(address: string, garbage: Garbage, sources: Sources): Writer {
-  const { ports, payloadLength } = garbage;
+  const { ports, payloadLength, shape } = garbage;
+  if (shape !== undefined) return new Shaped(address, ports, shape, () => sources.next());
   return payloadLength === undefined
     ? new Syns(address, ports, sources)
     : new Datagrams(address, ports, payloadLength, sources);

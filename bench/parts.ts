@@ -1,7 +1,9 @@
 /** What can be measured, by name, and how often a whole run and a quick one measure it. */
 import type { Scope } from '../test/e2e/harness/program.js';
+import { Certified } from './certified.js';
 import { measureClientRuns } from './clientrun.js';
 import type { Contender, DaemonContender } from './contender.js';
+import { measureDatagrams } from './datagrams.js';
 import { measureFlooded } from './flooded.js';
 import { Floor } from './floor.js';
 import { Fwknop } from './fwknop.js';
@@ -102,6 +104,12 @@ export const parts: Readonly<Record<string, Part>> = {
   start: ({ daemons, floor }, { starts }) => measureStarts(daemons, floor, starts),
   sequences: (_, counts) => measureAllSequences(counts),
   numbers: ({ portknock }, counts) => measureAllNumbers(portknock, counts),
+  datagrams: ({ portknock, daemons }, counts) =>
+    measureAllDatagrams(
+      portknock,
+      daemons.filter(({ name }) => name.startsWith('fwknop')),
+      counts,
+    ),
   idle: ({ daemons }, { idleSeconds }) => whileRunning(daemons, () => measureIdle(daemons, idleSeconds)),
 };
 
@@ -136,6 +144,19 @@ function measureAllNumbers(portknock: Portknock, counts: Counts): Promise<Figure
       ...(await whileRunning([numbered, portknock], () => measureNumbers(numbered, portknock, counts))),
       ...(await measureFilling(scope)),
     ];
+  });
+}
+
+function measureAllDatagrams(
+  portknock: Portknock,
+  others: readonly Contender[],
+  counts: Counts,
+): Promise<Figure[]> {
+  return withScope(async scope => {
+    const certified = await Certified.create(scope);
+    return whileRunning([portknock, certified, ...others], () =>
+      measureDatagrams(certified, portknock, others, counts),
+    );
   });
 }
 

@@ -7,8 +7,8 @@ import type { KnockPacket } from './contender.js';
 import { datagramHeaderLength, ipv4Number, SynWriter, synLength, writeDatagram } from './packet.js';
 import { PacketBatch } from './sockets.js';
 
-/** Room for the longest: a datagram of fwknop's is 232 bytes. */
-const roomLength = 512;
+/** Room for the longest: a datagram with a certificate. */
+const roomLength = 2048;
 /** net.ipv4.ip_local_port_range. */
 const firstPort = 32768;
 const ports = 28232;

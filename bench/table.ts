@@ -35,6 +35,7 @@ export const contenderTitles: Readonly<Record<ContenderName, string>> = {
   portknock: 'portknock',
   native: 'native door',
   number: 'sequence number',
+  datagram: 'datagram',
   knockd: 'knockd',
   fwknop: 'fwknop',
   fwknopUdp: 'fwknop -U',

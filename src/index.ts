@@ -2,7 +2,9 @@
 export { type ConnectOptions, connect } from './client/connect.js';
 export { KnockError, type KnockFailure } from './client/failure.js';
 export { knock } from './client/knock.js';
+export { type DatagramIdentity, type KnockDatagramOptions, knockDatagram } from './client/knockdatagram.js';
 export type {
+  DatagramRequest,
   KnockDelivery,
   KnockOptions,
   KnockRequest,
@@ -10,6 +12,7 @@ export type {
   PortSequenceRequest,
 } from './client/request.js';
 export type { Family, KnockedAddress, KnockResult } from './client/result.js';
+export type { DatagramProfile } from './system/datagramprofile.js';
 export type { ProfileAccess } from './system/document.js';
 export type { SequenceNumberProfile } from './system/numberprofile.js';
 export type { PlainSequenceDoor, PlainSequenceProfile } from './system/plainprofile.js';

@@ -27,6 +27,8 @@ export interface Composer {
    * @throws KnockError; none of it may be sent then
    */
   compose(targets: readonly Target[], warn: Warn): Promise<readonly Composition[]>;
+  /** Whether what is closed may refuse: then a refusal says nothing while another knock is to come. */
+  readonly closedMayRefuse?: boolean;
   /** What to do where nothing opened. */
   readonly advice: string;
 }

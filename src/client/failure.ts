@@ -10,6 +10,7 @@ import type { KnockResult } from './result.js';
  * - `not-permitted`: raw packets, or the choice of a sequence number, need a privilege that is not there
  * - `used-up`: no sequence for one use is left in the file, or every sequence number that is good now was used
  * - `sequence-file`: the file of sequences for one use cannot be used
+ * - `certificate`: a certificate or its key cannot be used, or does not allow what is asked for
  * - `clock`: the clock of this machine cannot be right
  * - `nothing-listens`: the port is reached, and nobody listens there
  * - `not-open`: the port did not open in time
@@ -22,6 +23,7 @@ const failures = [
   'not-permitted',
   'used-up',
   'sequence-file',
+  'certificate',
   'clock',
   'nothing-listens',
   'not-open',

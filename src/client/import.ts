@@ -1,7 +1,9 @@
 /** `portknock import` and `portknock profiles`: how profiles come in, and what there is. */
 import { existsSync, readFileSync } from 'node:fs';
+import type { DatagramProfile } from '../system/datagramprofile.js';
 import { errorCode, OperatorError, OperatorErrors, report } from '../system/error.js';
 import { isClassic, isProfileName, type Profile, parseProfile } from '../system/profile.js';
+import { KnockError } from './failure.js';
 import type { ClientOptions, Invocation } from './invocation.js';
 import { loadProfile, longestProfile, profileNames, profilePath, saveProfile } from './profiles.js';
 import { defaultServedDirectory, readUsers, servedTo, unknownUsers } from './served.js';
@@ -23,11 +25,11 @@ export async function importProfile({ file, options }: Import): Promise<number> 
   if (options.quiet) return 0;
   process.stdout.write(`imported ${summary(profile)}\n`);
   if (file !== '-') process.stderr.write(`portknock: hint: ${file} still holds the keys; delete it\n`);
-  for (const warning of warningsFor(profile)) process.stderr.write(`portknock: warning: ${warning}\n`);
+  for (const warning of await warningsFor(profile)) process.stderr.write(`portknock: warning: ${warning}\n`);
   return 0;
 }
 
-function warningsFor(profile: Profile): string[] {
+async function warningsFor(profile: Profile): Promise<string[]> {
   switch (profile.method) {
     case 'port-sequence':
       return isClassic(profile.identity) ? ['whoever sees a classic knock can repeat it'] : [];
@@ -39,6 +41,19 @@ function warningsFor(profile: Profile): string[] {
       return unknownUsers(profile).map(
         user => `there is no user "${user}" here: nobody is given a connection by it`,
       );
+    case 'datagram':
+      return datagramWarnings(profile);
+  }
+}
+
+async function datagramWarnings(profile: DatagramProfile): Promise<string[]> {
+  const { flawsOf, readCredentials } = await import('./credentials.js');
+  const services = [...profile.doors.values()].flatMap(door => door.services);
+  try {
+    return flawsOf(readCredentials(profile), services, Date.now()).map(({ message }) => message);
+  } catch (error) {
+    if (error instanceof KnockError) return [error.message];
+    throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-/** A command line → what is to be done: one of eight forms, told apart by their first words. */
+/** A command line → what is to be done: one of nine forms, told apart by their first words. */
 import { closestMatch } from 'leven';
 import { dashed, integerArgument, type Options, readCommandLine } from '../system/command-line.js';
 import { OperatorError } from '../system/error.js';
@@ -38,6 +38,12 @@ const table = {
   for: { kind: 'text' },
   listen: { kind: 'text' },
   profiles: { kind: 'text' },
+  port: { kind: 'text' },
+  pfx: { kind: 'text' },
+  passwordFile: { kind: 'text' },
+  serverCertificate: { kind: 'text' },
+  knockPort: { kind: 'text' },
+  verify: { kind: 'flag' },
   help: { kind: 'flag', short: 'h' },
   version: { kind: 'flag', short: 'V' },
 } as const;
@@ -76,6 +82,7 @@ export type Invocation =
       readonly port: number;
       readonly options: ClientOptions;
     }
+  | { readonly form: 'datagram'; readonly host: string; readonly options: ClientOptions }
   | {
       readonly form: 'connect';
       readonly host: string;
@@ -105,6 +112,10 @@ const allowed: Readonly<
   direct: [...knocking, ...identity, 'spelling'],
   profile: knocking,
   sequence: [...delivering, 'udp', 'oneTimeSequences', 'wait', 'dryRun', 'json'],
+  datagram: [
+    ...['port', 'pfx', 'passwordFile', 'serverCertificate', 'knockPort', 'verify', 'address', 'wait'],
+    ...['timeout', 'retries', 'ipv4', 'ipv6', 'dryRun', 'time', 'json', 'quiet', 'verbose'],
+  ] as OptionName[],
   proxy: [...sending, 'door', 'clockOffset', 'socket', 'fdpass'],
   connect: [
     ...['pskFile', 'macPort', 'period', 'tolerance', 'clockOffset'],
@@ -119,6 +130,7 @@ const shapes = {
   direct: 'portknock HOST BASE-PORT COMMAND-ID',
   profile: 'portknock PROFILE [DOOR]',
   sequence: 'portknock sequence HOST PORT[:udp]…',
+  datagram: 'portknock datagram HOST --port PORT',
   proxy: 'portknock proxy PROFILE HOST PORT',
   connect: 'portknock connect HOST PORT',
   import: 'portknock import FILE',
@@ -169,6 +181,10 @@ function shape(input: readonly string[], options: ClientOptions): Extract<Invoca
     requireCount('proxy', input, 4);
     return { form: 'proxy', name: second!, host: third!, port: portArgument('PORT', fourth!), options };
   }
+  if (first === 'datagram') {
+    requireCount('datagram', input, 2);
+    return { form: 'datagram', host: second!, options };
+  }
   if (first === 'connect') {
     requireCount('connect', input, 3);
     return { form: 'connect', host: second!, port: portArgument('PORT', third!), options };
@@ -211,7 +227,7 @@ function requireCount(form: Form, input: readonly string[], count: number, hint?
 }
 
 function subcommandHint(word: string): string | undefined {
-  const words = ['proxy', 'connect', 'import', 'profiles', 'sequence', 'socket-service'];
+  const words = ['proxy', 'connect', 'import', 'profiles', 'sequence', 'datagram', 'socket-service'];
   const near = closestMatch(word, words, { maxDistance: 2 });
   return near && `did you mean: portknock ${near}?`;
 }
@@ -228,10 +244,10 @@ function requireAllowed(form: Form, options: ClientOptions): void {
   if (form === 'import' && options.profiles !== undefined && options.for === undefined) {
     throw new OperatorError('usage', '--profiles is about the socket service', { hint: 'add --for USER' });
   }
-  const waits = form === 'proxy' || form === 'connect' || options.wait !== undefined;
+  const waits = form === 'proxy' || form === 'connect' || options.wait !== undefined || options.verify;
   if (!waits && (options.timeout !== undefined || options.retries !== undefined)) {
     throw new OperatorError('usage', '--timeout and --retries are about waiting', {
-      hint: 'add --wait PORT',
+      hint: form === 'datagram' ? 'add --verify, or --wait PORT' : 'add --wait PORT',
     });
   }
 }

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { highestBasePort, spellings } from '../methods/port-sequence/spelling.js';
 import { integerArgument, wordArgument } from '../system/command-line.js';
+import { type DatagramProfile, isSignedAddress } from '../system/datagramprofile.js';
 import { durationArgument } from '../system/duration.js';
 import { OperatorError } from '../system/error.js';
 import {
@@ -85,6 +86,7 @@ function requestOf(profile: Profile, name: string, options: ClientOptions): Knoc
     return { method, basePort, spelling, command, identity: withAddress(profile.identity, options.address) };
   }
   if (method === 'sequence-number') throw nothingToKnock(profile, name);
+  if (method === 'datagram') return datagramRequest(profile, name, options);
   for (const option of ['address', 'time'] as const) {
     if (options[option] === undefined) continue;
     throw new OperatorError('usage', `--${option} has no meaning for a plain sequence, which carries none`);
@@ -92,6 +94,23 @@ function requestOf(profile: Profile, name: string, options: ClientOptions): Knoc
   const { sequence, oneTimeSequences } = profile.doors.get(name)!;
   if (oneTimeSequences === undefined) return { method, sequence };
   return { method, oneTimeSequences: resolve(profilesDirectory(), oneTimeSequences) };
+}
+
+function datagramRequest(profile: DatagramProfile, door: string, options: ClientOptions): KnockRequest {
+  const { method, certificate, key, serverCertificate, knockPort } = profile;
+  const { services } = profile.doors.get(door)!;
+  const address = signedAddress(options.address) ?? profile.address;
+  if (options.raw)
+    throw new OperatorError('usage', '--raw has no meaning for a datagram, which needs no privilege');
+  return { method, services, certificate, key, serverCertificate, knockPort, address };
+}
+
+/** The own address to sign, as the command line says it. @throws OperatorError `usage` */
+export function signedAddress(address: string | undefined): string | undefined {
+  if (address === undefined || isSignedAddress(address)) return address;
+  throw new OperatorError('usage', `--address expected "auto", "local" or an address, got "${address}"`, {
+    hint: address === 'none' ? 'a datagram always carries one' : undefined,
+  });
 }
 
 function nothingToKnock({ name, host, doors }: Profile, door: string): OperatorError {
@@ -107,6 +126,7 @@ export async function composerOf(
   onFailure: (why: string) => void,
 ): Promise<Composer> {
   if (options.method === 'plain-sequence') return (await import('./plainsequence.js')).plainSequence(options);
+  if (options.method === 'datagram') return (await import('./datagram.js')).datagram(options, time);
   return portSequence(options, clockOf(options.identity, time, onFailure));
 }
 
@@ -194,7 +214,8 @@ export function durationWithin(name: string, text: string, lowestMs: number, hig
 
 const isoTime = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/;
 
-function readTime(text: string | undefined): number | undefined {
+/** Milliseconds since 1970. @throws OperatorError `usage` */
+export function readTime(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const time = /^\d{1,14}$/.test(text) ? Number(text) : isoTime.test(text) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(time)) return time;

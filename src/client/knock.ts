@@ -41,9 +41,9 @@ export interface Delivered {
  * @returns what was sent where, and how long the port took to open
  * @throws TypeError, RangeError for options that are none
  * @throws KnockError by `code`: `no-address`, `unreachable`, `not-permitted`, `clock`, `used-up`,
- *   `sequence-file`, `nothing-listens`, `not-open`
+ *   `sequence-file`, `certificate`, `nothing-listens`, `not-open`
  * @throws the signal's reason, where it was aborted
- * @see PROTOCOL.md sections 1 and 6
+ * @see PROTOCOL.md sections 1, 6 and 8
  */
 export async function knock(options: KnockOptions): Promise<KnockResult> {
   requireKnockOptions(options);
@@ -54,6 +54,7 @@ export async function knock(options: KnockOptions): Promise<KnockResult> {
 
 async function composerOf(request: KnockRequest): Promise<Composer> {
   if (request.method === 'plain-sequence') return (await import('./plainsequence.js')).plainSequence(request);
+  if (request.method === 'datagram') return (await import('./datagram.js')).datagram(request);
   const { identity } = request;
   return portSequence(request, clockWith(isClassic(identity) ? ownMemory() : processMemory(identity.key)));
 }
@@ -111,7 +112,7 @@ class Waiting {
     const deadline = setTimeout(giveUp, options.timeoutMs ?? defaultTimeoutMs);
     options.signal?.addEventListener('abort', giveUp);
     try {
-      race.knocked();
+      race.knocked(this.#isFinal(1));
       watch({ event: 'waiting', addresses: addressesOf(doors, first) });
       const addresses = await this.#knockAgain(race, first);
       const opening = await race.opening;
@@ -128,10 +129,17 @@ class Waiting {
     }
   }
 
+  get #retries(): number {
+    return this.#delivery.options.retries ?? defaultRetries;
+  }
+
+  #isFinal(attempt: number): boolean {
+    return this.#delivery.composer.closedMayRefuse !== true || attempt > this.#retries;
+  }
+
   async #knockAgain(race: DoorRace, first: KnockedAddress[]): Promise<KnockedAddress[]> {
-    const { options } = this.#delivery;
     let addresses = first;
-    for (let retry = 1; retry <= (options.retries ?? defaultRetries); retry++) {
+    for (let retry = 1; retry <= this.#retries; retry++) {
       if (await settlesWithin(race.opening, firstRetryMs * 2 ** (retry - 1))) break;
       addresses = (await this.#resend(race, retry + 1)) ?? addresses;
     }
@@ -150,7 +158,7 @@ class Waiting {
     try {
       const addresses = await knockOnce({ ...this.#delivery, options: { ...options, signal } }, attempt);
       this.#sentAt.push(performance.now());
-      race.knocked();
+      race.knocked(this.#isFinal(attempt));
       return addresses;
     } catch (error) {
       if (race.isOver) return undefined;
@@ -171,13 +179,11 @@ class Waiting {
 
   #failure(opening: Exclude<Opening, { outcome: 'opened' }>, result: KnockResult): KnockError {
     if (opening.outcome === 'refused') {
-      const message = `${opening.address} refuses port ${this.#port}: it is not guarded, or open with nothing listening`;
-      return new KnockError(
-        'nothing-listens',
-        message,
-        { hint: 'see on the server that the service runs' },
-        result,
-      );
+      const mayBeClosed = this.#delivery.composer.closedMayRefuse === true;
+      const why = mayBeClosed ? 'it did not open' : 'it is not guarded';
+      const message = `${opening.address} refuses port ${this.#port}: ${why}, or open with nothing listening`;
+      const hint = 'see on the server that the service runs';
+      return new KnockError('nothing-listens', message, { hint }, result);
     }
     const knocks = result.attempts === 1 ? 'one knock' : `${result.attempts} knocks`;
     const message = `port ${this.#port} of ${result.host} did not open (${knocks}, ${Math.round(result.totalMs)} ms)`;

@@ -44,11 +44,12 @@ async function tellUsage(form: 'nothing' | 'help' | 'version'): Promise<number> 
   return form === 'nothing' ? 2 : 0;
 }
 
-type Knocking = Extract<Invocation, { form: 'direct' | 'profile' | 'sequence' }>;
+type Knocking = Extract<Invocation, { form: 'direct' | 'profile' | 'sequence' | 'datagram' }>;
 
 async function jobOf(invocation: Knocking): Promise<Job> {
   if (invocation.form === 'direct') return directJob(invocation);
   if (invocation.form === 'sequence') return (await import('./operands.js')).sequenceJob(invocation);
+  if (invocation.form === 'datagram') return (await import('./datagramjob.js')).datagramJob(invocation);
   const profile = loadProfile(invocation.name);
   return profileJob(profile, chooseDoor(profile, invocation.door), invocation.options);
 }

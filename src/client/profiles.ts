@@ -9,7 +9,7 @@ import { replaceFile } from './files.js';
 import { profilesDirectory } from './folders.js';
 
 const extension = '.json';
-const subcommands = ['import', 'proxy', 'connect', 'profiles', 'sequence', 'socket-service'];
+const subcommands = ['import', 'proxy', 'connect', 'profiles', 'sequence', 'datagram', 'socket-service'];
 /** Far more than the doors of any server take. */
 export const longestProfile = 65_536;
 

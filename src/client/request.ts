@@ -29,8 +29,28 @@ export interface PlainSequenceRequest {
   readonly oneTimeSequences?: string | undefined;
 }
 
+/** A knock as one datagram for each service, signed by a certificate (PROTOCOL.md section 8). */
+export interface DatagramRequest {
+  readonly method: 'datagram';
+  /** 1 to 32 services such as `tcp/22`; the certificate must allow each of them. */
+  readonly services: readonly string[];
+  /** The client's certificate: PEM or DER, at most 3918 bytes of DER. */
+  readonly certificate: string | Uint8Array;
+  /** Its private key, of P-256, under no password: text in PEM, or bytes of PKCS #8. */
+  readonly key: string | Uint8Array;
+  /** The server's certificate, PEM or DER: to its key, of P-256, datagrams are encrypted. */
+  readonly serverCertificate: string | Uint8Array;
+  /** The UDP port that datagrams go to, 1 to 65535; by default one of 10000 to 60000, drawn once for each process. */
+  readonly knockPort?: number | undefined;
+  /**
+   * The own address that is signed, which the server compares with where the datagram comes from: an address; `auto`, the
+   * local one towards the server, with a warning where NAT may change it (the default); `local`, the same without.
+   */
+  readonly address?: string | undefined;
+}
+
 /** What is knocked, by method. */
-export type KnockRequest = PortSequenceRequest | PlainSequenceRequest;
+export type KnockRequest = PortSequenceRequest | PlainSequenceRequest | DatagramRequest;
 
 /** Where to knock, and what to do then. */
 export interface KnockDelivery {
@@ -77,12 +97,13 @@ function requireRequest(request: KnockRequest): void {
       requirePortSequence(request);
       break;
     case 'plain-sequence':
+    case 'datagram':
       // Checked by who composes it, which is loaded for it alone.
       break;
     default: {
       const { method } = request as { readonly method: unknown };
       throw new TypeError(
-        `"method" expected "port-sequence" or "plain-sequence", got ${JSON.stringify(method)}`,
+        `"method" expected "port-sequence", "plain-sequence" or "datagram", got ${JSON.stringify(method)}`,
       );
     }
   }

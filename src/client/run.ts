@@ -6,7 +6,13 @@ import type { ClientOptions } from './invocation.js';
 import { composerOf, type Job } from './job.js';
 import { deliver } from './knock.js';
 import { addressToBind, composePorts, hasTime } from './portsequence.js';
-import type { KnockDelivery, PlainSequenceRequest, PortSequenceRequest } from './request.js';
+import type {
+  DatagramRequest,
+  KnockDelivery,
+  KnockOptions,
+  PlainSequenceRequest,
+  PortSequenceRequest,
+} from './request.js';
 import { resolveHost } from './resolve.js';
 import { type KnockResult, toDocument } from './result.js';
 import { Screen } from './screen.js';
@@ -48,11 +54,7 @@ export async function dryRun(job: Job, showing: Showing): Promise<number> {
   const { options, place } = job;
   const screen = new Screen({ ...showing, place, waitPort: undefined, live: false });
   const time = job.time ?? Date.now();
-  const rehearsal =
-    options.method === 'port-sequence'
-      ? await rehearsePorts(options, time, message => screen.warn(message))
-      : await rehearseSequence(options, message => screen.warn(message));
-  const { document, lines } = rehearsal;
+  const { document, lines } = await rehearse(options, time, message => screen.warn(message));
   const text = showing.json ? JSON.stringify({ host: options.host, ...document }) : lines.join('\n');
   process.stdout.write(`${text}\n`);
   return 0;
@@ -62,6 +64,17 @@ export async function dryRun(job: Job, showing: Showing): Promise<number> {
 interface Rehearsal {
   readonly document: Readonly<Record<string, unknown>>;
   readonly lines: readonly (string | number)[];
+}
+
+function rehearse(options: KnockOptions, time: number, warn: Warn): Promise<Rehearsal> {
+  switch (options.method) {
+    case 'port-sequence':
+      return rehearsePorts(options, time, warn);
+    case 'plain-sequence':
+      return rehearseSequence(options, warn);
+    case 'datagram':
+      return rehearseDatagrams(options, time, warn);
+  }
 }
 
 async function rehearsePorts(
@@ -81,6 +94,26 @@ async function rehearseSequence(request: PlainSequenceRequest, warn: Warn): Prom
   return { document: { sequence }, lines: sequence };
 }
 
+async function rehearseDatagrams(
+  options: KnockDelivery & DatagramRequest,
+  time: number,
+  warn: Warn,
+): Promise<Rehearsal> {
+  const [target] = await resolveHost(options.host, options.family);
+  const { rehearse } = await import('./datagram.js');
+  const { bound, failure, datagrams, ...at } = await rehearse(options, target!, time, warn);
+  if (failure !== undefined) throw unknownAddress(options.host);
+  const { address } = target!;
+  const second = new Date(at.time!).toISOString();
+  return {
+    document: { address, bound, time: second, datagrams },
+    lines: datagrams.flatMap(({ service, port, hex }) => [
+      ...[`to: ${address}, UDP port ${port}`, `service: ${service}`, `address signed: ${bound}`],
+      ...[`time: ${second}`, `datagram: ${hex}`],
+    ]),
+  };
+}
+
 async function boundOf(
   options: KnockDelivery & PortSequenceRequest,
   warn: Warn,
@@ -92,10 +125,14 @@ async function boundOf(
   try {
     return await addressToBind(options, target!, warn);
   } catch {
-    throw new KnockError('unreachable', `${host} cannot be reached, so no own address is known`, {
-      hint: 'say which with --address',
-    });
+    throw unknownAddress(host);
   }
+}
+
+function unknownAddress(host: string): KnockError {
+  return new KnockError('unreachable', `${host} cannot be reached, so no own address is known`, {
+    hint: 'say which with --address',
+  });
 }
 
 function sentence({ place, manner, options }: Job, result: KnockResult): string {

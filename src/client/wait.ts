@@ -33,6 +33,7 @@ export class DoorRace {
   readonly #hanging = new Map<Socket, string>();
   #timer: NodeJS.Timeout | undefined;
   #knocks = 0;
+  #isFinal = true;
   readonly #firstRefusal = new Map<string, number>();
   readonly #refusing = new Set<string>();
 
@@ -49,8 +50,12 @@ export class DoorRace {
     return this.#isOver;
   }
 
-  /** A knock has just gone out: tries at once and often, then less often. */
-  knocked(): void {
+  /**
+   * A knock has just gone out: tries at once and often, then less often.
+   * @param isFinal whether refusals may end the waiting
+   */
+  knocked(isFinal = true): void {
+    this.#isFinal = isFinal;
     clearTimeout(this.#timer);
     this.#firstRefusal.clear();
     this.#refusing.clear();
@@ -105,7 +110,7 @@ export class DoorRace {
     this.#firstRefusal.set(address, first);
     if (now - first < refusedForMs) return;
     this.#refusing.add(address);
-    if (this.#refusing.size === this.#addresses.length) this.giveUp();
+    if (this.#isFinal && this.#refusing.size === this.#addresses.length) this.giveUp();
   }
 
   #end(opening: Opening): void {

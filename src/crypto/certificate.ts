@@ -11,11 +11,8 @@ export interface Certificate {
   readonly serial: string;
   /** Of its subject, whatever characters it has; empty where there is none. */
   readonly commonName: string;
-  /** Milliseconds since 1970, both included. */
-  readonly from: number;
-  readonly until: number;
   readonly key: KeyObject;
-  /** Values of its extensions, DER, by the OID in dotted decimal. */
+  /** Values of its extensions, DER, by the OID in dotted decimal; a UUID's as asn1js writes it. */
   readonly extensions: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -43,4 +40,38 @@ export function keyName(key: KeyObject): string {
 export function serialText(value: Uint8Array): string {
   const first = value.findIndex(byte => byte !== 0);
   return first < 0 ? '00' : Buffer.from(value.subarray(first)).toString('hex');
+}
+
+const sequence = 0x30;
+const bitString = 0x03;
+
+/**
+ * Whether bytes are laid out as one certificate is and nothing more, each of its parts with the length written in the shortest
+ * way (RFC 5280 section 4.1). Libraries take more, so that one certificate could be given in many disguises.
+ */
+export function isCertificateLayout(der: Uint8Array): boolean {
+  const whole = partAt(der, 0, sequence);
+  if (whole === undefined || whole.end !== der.length) return false;
+  const signed = partAt(der, whole.start, sequence);
+  const algorithm = signed && partAt(der, signed.end, sequence);
+  const signature = algorithm && partAt(der, algorithm.end, bitString);
+  return signature?.end === der.length;
+}
+
+interface Part {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** X.690 section 10.1: the definite form of length, with as few octets as it takes. */
+function partAt(der: Uint8Array, at: number, tag: number): Part | undefined {
+  if (der[at] !== tag) return undefined;
+  const first = der[at + 1] ?? 0x80;
+  const count = first < 0x80 ? 0 : first - 0x80;
+  if (first === 0x80 || count > 2) return undefined;
+  let length = first;
+  if (count > 0) length = count === 1 ? der[at + 2]! : (der[at + 2]! << 8) | der[at + 3]!;
+  if (count > 0 && length < (count === 1 ? 0x80 : 0x100)) return undefined;
+  const start = at + 2 + count;
+  return start + length <= der.length ? { start, end: start + length } : undefined;
 }

@@ -1,5 +1,5 @@
 /**
- * Keys from secrets: HKDF-SHA256 (RFC 5869) for random keys, MD5 for the classic block's passphrase.
+ * Keys from secrets: HKDF (RFC 5869), MD5 for the classic block's passphrase.
  */
 import { createHash, createHmac, hkdfSync } from 'node:crypto';
 

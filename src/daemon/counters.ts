@@ -8,6 +8,10 @@ export const counterNames = [
   'knocks',
   'noise',
   'sources',
+  'datagrams',
+  'datagrams malformed',
+  'datagrams dropped',
+  'verifier restarts',
   ...reasons.map(reason => `refused ${reason}` as const),
 ] as const;
 

@@ -4,6 +4,8 @@
  * The monitor reads nothing of a stranger's but these: every field has one place, one length and one set of values.
  */
 import { addressLength } from '../net/address.js';
+import { tcp, udp } from '../net/packet.js';
+import type { Service } from './config.js';
 import { namePattern } from './schema.js';
 
 export const frameLength = 136;
@@ -23,8 +25,14 @@ const kinds = [
   'prepare',
   'admitted',
   'datagram',
+  'datagram-refused',
+  'trouble',
 ] as const;
 export type FrameKind = (typeof kinds)[number];
+
+/** What the listener may have to report of itself; the place in the list is the code in a frame. */
+export const troubles = ['verifier-hung', 'verifier-died', 'bad-lists', 'damaged-datagrams'] as const;
+export type Trouble = (typeof troubles)[number];
 
 export interface Frame {
   readonly kind: FrameKind;
@@ -108,6 +116,17 @@ function readText(bytes: Buffer, at: number, length: number, pattern: RegExp): s
   for (let padding = end; padding < at + length; padding++) if (bytes[padding] !== 0) return undefined;
   const text = bytes.toString('latin1', at, end);
   return text === '' || pattern.test(text) ? text : undefined;
+}
+
+/** A service as the detail of a frame. */
+export function packService({ protocol, port }: Service): number {
+  return protocol * 65536 + port;
+}
+
+/** The service in a detail, or undefined where none stands there. */
+export function unpackService(detail: number): Service | undefined {
+  const [protocol, port] = [Math.floor(detail / 65536), detail % 65536];
+  return (protocol === tcp || protocol === udp) && port > 0 ? { protocol, port } : undefined;
 }
 
 const none = Buffer.alloc(0);

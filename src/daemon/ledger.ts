@@ -58,26 +58,9 @@ export class Ledger {
     return Math.max(this.#times[clientId]!, this.#floor.inherited);
   }
 
-  /** Packets arrive: has the floor raised where that is due. @param ended told when it was tried */
-  raise(now: number, ended: () => void): void {
-    if (this.#floor.isTooHigh(now)) this.#lowerFloor();
-    this.#floor.raise(now, ended);
-  }
-
-  /** It would refuse everybody after a boot, for as long as the clock was ahead. */
-  #lowerFloor(): void {
-    try {
-      fdatasyncSync(this.#fd);
-      this.#floor.fall();
-    } catch {
-      // What it covers is not safe without it, so it stays.
-    }
-  }
-
-  /** What a knock of this time has to wait for: the floor, which is being raised, or a write of its own. */
-  delayOf(time: number): 'floor' | 'write' | undefined {
-    if (this.#floor.covers(time)) return undefined;
-    return this.#floor.isRising(time) ? 'floor' : 'write';
+  /** Makes durable what the floor has covered so far. @throws an error of the file system */
+  sync(): void {
+    fdatasyncSync(this.#fd);
   }
 
   /** Remembers a time, durable when it returns. @throws an error of the file system: then nothing may open */

@@ -17,41 +17,28 @@ import type { PacketEvents } from '../net/packetevents.js';
 import { readPackets } from '../net/packetsocket.js';
 import { errorCode } from '../system/error.js';
 import { admit } from './admission.js';
-import type { CaptureKind } from './capture.js';
 import { counterNames, newCounters } from './counters.js';
+import { datagramPrefix } from './datagramsite.js';
+import { DatagramWatch } from './datagramwatch.js';
 import { Floor, readBoot } from './floor.js';
 import { encodeFrame, frameLength } from './frames.js';
+import { type Instruction, InstructionReader, type Settings } from './instructions.js';
 import { describePacket } from './knockd/packetline.js';
 import { Ledger } from './ledger.js';
 import { Load } from './load.js';
-import { adoptNumbers, fateOf, type NumberSiteSettings } from './numbersite.js';
+import { Memory } from './memory.js';
+import { adoptNumbers, fateOf } from './numbersite.js';
 import { Quota } from './quota.js';
 import { rehearse } from './rehearsal.js';
-import { type SequenceSiteSettings, SequenceWatch } from './sequences.js';
-import { buildSite, type SiteSettings } from './site.js';
+import { SequenceWatch } from './sequences.js';
+import { buildSite } from './site.js';
 
 /** Descriptors, in the order in which the monitor hands them over after standard error. */
 export const monitorDescriptor = 3;
 export const ledgerDescriptor = 4;
 export const captureDescriptor = 5;
 export const floorDescriptor = 6;
-
-/** What the monitor says, a line of JSON each. */
-export type Instruction =
-  | ({ readonly say: 'settings' } & Settings)
-  | { readonly say: 'counters' }
-  | { readonly say: 'alive' };
-
-export interface Settings {
-  readonly capture: CaptureKind;
-  readonly site: SiteSettings | undefined;
-  readonly sequences: SequenceSiteSettings | undefined;
-  readonly numbers: NumberSiteSettings | undefined;
-  /** Whether every stage of a plain sequence is to be told. */
-  readonly tellsStages: boolean;
-  /** Whether every packet is to be written to standard output. */
-  readonly tellsPackets: boolean;
-}
+export const heardDescriptor = 7;
 
 /** Sources remembered at once: DESIGN.md section 5. */
 const sourceCapacity = 131072;
@@ -70,6 +57,7 @@ class Listener {
   readonly #frame = Buffer.alloc(frameLength);
   readonly #floor = new Floor(floorDescriptor, readBoot(), Date.now());
   readonly #ledger = new Ledger(ledgerDescriptor, this.#floor);
+  readonly #memory = new Memory(this.#ledger, this.#floor);
   /** Knocks that wait for the floor. */
   #waiting: Knock[] = [];
   readonly #quota = new Quota(refusalQuota, summaryMs);
@@ -83,6 +71,16 @@ class Listener {
     knock: knock => this.#decide(knock),
     refused: refusal => this.#refuseSequence(refusal),
   });
+  readonly #datagrams = new DatagramWatch({
+    file: heardDescriptor,
+    floor: this.#floor,
+    memory: this.#memory,
+    counters: this.#counters,
+    quota: this.#quota,
+    decide: verdict => this.#decide(verdict),
+    tell: frame => this.#tell(frame),
+    summarise: () => this.#summarise(),
+  });
   #tellsStages = false;
   #tellsPackets = false;
   #numbers: SequenceNumber | undefined;
@@ -95,12 +93,9 @@ class Listener {
   #summary: NodeJS.Timeout | undefined;
 
   run(): void {
-    let rest = '';
-    this.#monitor.setEncoding('utf8').on('data', (chunk: string) => {
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) this.#obey(JSON.parse(line) as Instruction);
-    });
+    const reader = new InstructionReader();
+    const obey = (instruction: Instruction) => this.#obey(instruction);
+    this.#monitor.setEncoding('utf8').on('data', (chunk: string) => reader.push(chunk, obey));
     this.#monitor.on('error', monitorEnded);
     this.#monitor.on('close', monitorEnded);
     // Sent by the kernel when our parent has ended, as setpriv asked it to; from anybody else it is for the monitor.
@@ -113,14 +108,17 @@ class Listener {
   #obey(instruction: Instruction): void {
     if (instruction.say === 'alive') this.#tell(encodeFrame('alive'));
     else if (instruction.say === 'counters') this.#tellCounters();
+    else if (instruction.say === 'lists') this.#datagrams.setLists(instruction.text);
     else this.#configure(instruction);
   }
 
-  #configure({ capture, site, sequences, numbers, tellsStages, tellsPackets }: Settings): void {
+  #configure(settings: Settings): void {
+    const { capture, site, sequences, numbers, datagrams, tellsStages, tellsPackets } = settings;
     this.#recognises = site !== undefined;
     if (site !== undefined) this.#adopt(buildSite(site));
     this.#sequences.configure(sequences);
     this.#numbers = adoptNumbers(this.#numbers, numbers);
+    this.#datagrams.configure(datagrams);
     this.#tellsStages = tellsStages;
     this.#tellsPackets = tellsPackets;
     if (this.#started) return;
@@ -153,7 +151,8 @@ class Listener {
       packet: (datagram, start, end, prefix) => {
         if (!decodePacket(datagram, this.#packet, start, end)) return;
         if (this.#tellsPackets) process.stdout.write(describePacket(this.#packet, end - start));
-        this.#take(fateOf(prefix));
+        if (prefix === datagramPrefix) this.#takeDatagram();
+        else this.#take(fateOf(prefix));
       },
       lost: count => {
         this.#counters.lost += count;
@@ -207,16 +206,22 @@ class Listener {
     }
   }
 
+  /** Of those that the table has picked out, no other method hears. */
+  #takeDatagram(): void {
+    this.#counters.seen++;
+    if (this.#datagrams.isOn) this.#datagrams.hear(this.#packet);
+  }
+
   #decide(verdict: NonNullable<Verdict>): void {
     if (verdict.outcome === 'refused') {
       this.#conclude(verdict);
       return;
     }
-    const delay = verdict.once && this.#ledger.delayOf(verdict.once.time);
+    const delay = verdict.once && this.#memory.delayOf(verdict.once.time);
     // The monitor wakes up while the disk is being written.
     if (delay !== undefined) this.#tell(encodeFrame('prepare'));
     if (delay === 'floor') this.#waiting.push(verdict);
-    else this.#conclude(admit(verdict, this.#ledger));
+    else this.#conclude(admit(verdict, this.#memory));
   }
 
   /** Who came in the kernel has decided: nothing is to be opened, nor to be remembered. */
@@ -238,15 +243,19 @@ class Listener {
 
   /** Every packet is a reason to: it may be the first of a knock that the ledger must remember. */
   #raiseFloor(now: number): void {
-    if (!this.#recognises) return;
-    this.#ledger.raise(now, () => {
+    if (!this.#recognises && !this.#datagrams.isOn) return;
+    this.#memory.raise(now, () => {
       if (this.#waiting.length === 0) return;
-      for (const knock of this.#waiting.splice(0)) this.#conclude(admit(knock, this.#ledger));
+      for (const knock of this.#waiting.splice(0)) this.#conclude(admit(knock, this.#memory));
       if (this.#hasEnded) this.#tell(encodeFrame('ended'));
     });
   }
 
   #conclude(decision: NonNullable<Verdict>, quota = this.#quota): void {
+    if (decision.method === 'datagram') {
+      this.#datagrams.conclude(decision);
+      return;
+    }
     const { source, at: value, door = '', client = '' } = decision;
     if (decision.outcome === 'knock') {
       this.#counters.knocks++;

@@ -8,7 +8,9 @@ import type { Server } from 'node:net';
 import { formatAddress, isUnicast, parseAddress } from '../net/address.js';
 import { OperatorError } from '../system/error.js';
 import { tellAdmitted } from './admitted.js';
+import { isCertificateHolder, mayStayOpen } from './asked.js';
 import { type CaptureSource, openCapture } from './capture.js';
+import { openAsked } from './certified.js';
 import { anyone, type Config, type Door, Permissions, type SequenceSettings } from './config.js';
 import { type ControlRequest, controlPath, serveControl } from './control.js';
 import { Errands } from './errands.js';
@@ -131,13 +133,14 @@ export class Monitor {
 
   #take(frame: Frame): void {
     if (frame.kind === 'open') this.#opening = bothSettle(this.#opening, this.#open(frame));
+    else if (frame.kind === 'datagram')
+      this.#opening = bothSettle(this.#opening, openAsked(frame, this.#config, this.#guard, this.#teller));
     else if (frame.kind === 'prepare') this.#guard?.prepare();
     else if (frame.kind === 'admitted') tellAdmitted(frame, this.#permissions, this.#guard, this.#teller);
-    else if (frame.kind === 'refused') this.#teller.refusal(frame);
-    else if (frame.kind === 'stage') this.#teller.stage(frame);
     else if (frame.kind === 'gather') this.#capture.setGathered(frame.value);
     else if (frame.kind === 'ended') void this.#opening.then(() => this.stop(this.#captureEnded()));
     else if (frame.kind === 'summary') void this.#tellTraffic(frame.source);
+    else this.#teller.tell(frame);
   }
 
   async #tellTraffic(last: Uint8Array): Promise<void> {
@@ -304,6 +307,7 @@ export class Monitor {
 
   /** An opening made by hand, here or with nft, is nobody's to forbid. */
   #isStillAllowed(client: string, door: string): boolean {
+    if (isCertificateHolder(client)) return mayStayOpen(this.#config, door);
     return client === '' || client === byHand || this.#permissions.allows(client, door);
   }
 

@@ -7,6 +7,7 @@ import { libc, SystemError } from '../net/libc.js';
 import { makeFolders } from '../system/durable.js';
 import { errorCode, OperatorError } from '../system/error.js';
 import { openFloorFile } from './floor.js';
+import { openHeardFile } from './heard.js';
 import { Journal } from './journal.js';
 import { openLedgerFile } from './ledger.js';
 
@@ -14,9 +15,10 @@ const lockExclusive = 2;
 const lockNonBlocking = 4;
 
 export interface State {
-  /** Descriptors of the ledger's file and of the floor's. */
+  /** Descriptors of the files of the ledger, of the floor and of accepted datagrams. */
   readonly ledger: number;
   readonly floor: number;
+  readonly heard: number;
   readonly journal: Journal;
 }
 
@@ -27,6 +29,7 @@ export function openState(directory: string): State {
   return {
     ledger: openLedgerFile(join(directory, 'ledger')),
     floor: openFloorFile(join(directory, 'floor')),
+    heard: openHeardFile(join(directory, 'datagrams')),
     journal: new Journal(join(directory, 'journal')),
   };
 }

@@ -11,8 +11,9 @@ import { errorCode, OperatorError } from '../system/error.js';
 import type { CaptureSource } from './capture.js';
 import type { Config } from './config.js';
 import { type Counters, counterNames, newCounters } from './counters.js';
+import { datagramSettings } from './datagramsite.js';
 import { type Frame, FrameReader, frameLength } from './frames.js';
-import type { Instruction } from './listener.js';
+import type { Instruction } from './instructions.js';
 import { numberSettings } from './numbersite.js';
 import { unprivileged } from './privileges.js';
 import { sequenceSettings } from './sequences.js';
@@ -63,6 +64,7 @@ export class Subprocess {
       state.ledger,
       capture.socket ?? 'ignore',
       state.floor,
+      state.heard,
     ];
     this.#child = spawn(command, args, { stdio, cwd: '/', env: { LANG: 'C.UTF-8' } });
     closeSync(theirs);
@@ -91,9 +93,15 @@ export class Subprocess {
       site: siteSettings(config),
       sequences: sequenceSettings(config, this.#capture.addresses()),
       numbers: numberSettings(config),
+      datagrams: datagramSettings(config),
       tellsStages: config.tellsStages,
       tellsPackets: config.tellsPackets,
     });
+  }
+
+  /** Lists of revoked certificates, as they were fetched: it reads them, not we. */
+  tellLists(text: string): void {
+    this.#say({ say: 'lists', text });
   }
 
   /** What it has counted since its start. */

@@ -6,10 +6,16 @@ import type { Frame } from './frames.js';
 import { Quota } from './quota.js';
 
 const spanMs = 10_000;
-/** A sound listener says a thousand stages, twenty refusals and one summary in that time. */
+/** A sound listener says a thousand stages, some thirty refusals and troubles and one summary in that time. */
 const most = 1100;
 
-const told: ReadonlySet<Frame['kind']> = new Set(['refused', 'stage', 'summary']);
+const told: ReadonlySet<Frame['kind']> = new Set([
+  'refused',
+  'datagram-refused',
+  'stage',
+  'summary',
+  'trouble',
+]);
 
 export class Talk {
   readonly #quota = new Quota(most, spanMs);

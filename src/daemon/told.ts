@@ -1,11 +1,13 @@
 /** What the monitor tells of knocks: in the log, and in the history that `status` shows. */
-import { reasons } from '../methods/knock.js';
+import { type Reason, reasons } from '../methods/knock.js';
 import { formatAddress } from '../net/address.js';
 import { describe, OperatorError, OperatorErrors } from '../system/error.js';
-import type { Frame } from './frames.js';
+import { certificateHolder } from './asked.js';
+import { type Frame, troubles, unpackService } from './frames.js';
 import { History } from './history.js';
 import { type Log, messageOf } from './log.js';
-import { explain } from './wording.js';
+import { formatService } from './schema.js';
+import { describeTrouble, explain, explainDatagram } from './wording.js';
 
 /** One knock, and what came of it. */
 export interface Told {
@@ -17,7 +19,12 @@ export interface Told {
   readonly door: string;
   readonly client: string;
   readonly outcome: string;
+  /** Of a certificate, in hexadecimal; empty where there is none. */
+  readonly serial?: string;
 }
+
+/** Reasons that have a detail of their own, for datagrams. */
+const detailed: ReadonlySet<Reason> = new Set(['stale', 'bad-tag', 'unknown-client']);
 
 export class Teller {
   readonly history = new History();
@@ -29,7 +36,7 @@ export class Teller {
 
   /** @param detail what a program that reads the log may want to know beside */
   knock(
-    { at, address, door, client, outcome }: Told,
+    { at, address, door, client, outcome, serial = '' }: Told,
     level: 'info' | 'warn' | 'error',
     text: string,
     detail?: number,
@@ -37,10 +44,19 @@ export class Teller {
     const source = formatAddress(address);
     const names = { door: door === '' ? undefined : door, client: client === '' ? undefined : client };
     this.history.add({ at, source, ...names, outcome });
-    this.#log[level]({ event: 'knock', outcome, source, ...names, detail }, text);
+    const certificate = serial === '' ? {} : { serial };
+    this.#log[level]({ event: 'knock', outcome, source, ...names, ...certificate, detail }, text);
   }
 
-  refusal({ code, detail, source: address, door, client, value: at }: Frame): void {
+  /** Word of the listener that only is to be told. */
+  tell(frame: Frame): void {
+    if (frame.kind === 'refused') this.#refusal(frame);
+    else if (frame.kind === 'datagram-refused') this.#refusedDatagram(frame);
+    else if (frame.kind === 'stage') this.#stage(frame);
+    else if (frame.kind === 'trouble') this.#trouble(frame);
+  }
+
+  #refusal({ code, detail, source: address, door, client, value: at }: Frame): void {
     const outcome = reasons[code] ?? 'unknown-client';
     const who = client === '' ? 'somebody' : client;
     const from = `${who} from ${formatAddress(address)}${door === '' ? '' : ` for ${door}`}`;
@@ -48,8 +64,27 @@ export class Teller {
     this.knock({ at, address, door, client, outcome }, 'warn', text, detail);
   }
 
+  /** A service of no door stands in the detail where the reason has none. */
+  #refusedDatagram(frame: Frame): void {
+    const { code, detail, source: address, value: at, serial } = frame;
+    const outcome = reasons[code] ?? 'unknown-client';
+    const service = detailed.has(outcome) ? undefined : unpackService(detail);
+    const door = service === undefined ? frame.door : formatService(service);
+    const client = frame.client === '' ? '' : certificateHolder(frame.client);
+    const wanted = door === '' ? '' : ` for ${door}`;
+    const text = `refused: ${outcome}: ${whoFrom(frame)}${wanted}${explainDatagram(outcome, detail)}`;
+    this.knock({ at, address, door, client, outcome, serial }, 'warn', text, detail);
+  }
+
+  /** What is amiss in the listener. */
+  #trouble({ code, value }: Frame): void {
+    const trouble = troubles[code];
+    if (trouble !== undefined)
+      this.#log.error({ event: 'datagrams', trouble }, describeTrouble(trouble, value));
+  }
+
   /** One more port of a plain sequence: of no interest to anyone who is not knockd. */
-  stage({ code: stage, source: address, door }: Frame): void {
+  #stage({ code: stage, source: address, door }: Frame): void {
     const source = formatAddress(address);
     this.#log.debug({ event: 'stage', door, source, stage }, `${door}: stage ${stage} from ${source}`);
   }
@@ -63,4 +98,10 @@ export class Teller {
     }
     this.#log.error(event, 'the configuration was not reloaded; the one before stays in force');
   }
+}
+
+/** Who sent a datagram, as far as it is known. */
+export function whoFrom({ client, serial, source }: Frame): string {
+  const who = client === '' ? 'somebody' : certificateHolder(client);
+  return `${who}${serial === '' ? '' : ` (serial ${serial})`} from ${formatAddress(source)}`;
 }

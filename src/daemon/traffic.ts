@@ -14,17 +14,20 @@ export class Traffic {
 
   /** @param last who sent the last packet, 16 bytes */
   tell(counters: Counters, last: Uint8Array): void {
-    const since = (name: 'seen' | 'lost' | 'noise') => counters[name] - this.#told[name];
+    const since = (name: 'seen' | 'lost' | 'noise' | 'datagrams dropped') =>
+      counters[name] - this.#told[name];
     const [seen, lost, noise] = [since('seen'), since('lost'), since('noise')];
+    const dropped = since('datagrams dropped');
     this.#told = counters;
     const parts = [
       `${seen.toLocaleString('en')} packets heard, the last from ${formatAddress(last)}`,
       ...(lost > 0 ? [`${lost.toLocaleString('en')} more lost before they reached us`] : []),
       ...(noise > 0 ? [`${noise.toLocaleString('en')} blocks that were no knock (another site key?)`] : []),
+      ...(dropped > 0 ? [`${dropped.toLocaleString('en')} datagrams dropped, too many to be verified`] : []),
     ];
-    const level = lost > 0 ? 'warn' : 'info';
+    const level = lost > 0 || dropped > 0 ? 'warn' : 'info';
     this.#log[level](
-      { event: 'traffic', seen, lost, noise },
+      { event: 'traffic', seen, lost, noise, dropped },
       `since the last such line: ${parts.join('; ')}`,
     );
   }

@@ -1,8 +1,10 @@
 /** What the monitor says in its log, where it takes more than a word. */
+import { type Flaw, flaws } from '../methods/datagram/flaws.js';
 import { formatAddress } from '../net/address.js';
 import { formatDuration, roughly } from '../system/duration.js';
 import { mainCommand } from './command.js';
 import { anyone, type Config, type Door } from './config.js';
+import type { Trouble } from './frames.js';
 import { byHand } from './guard.js';
 import { formatService } from './schema.js';
 
@@ -72,4 +74,51 @@ export function explain(reason: string, detail: number): string {
   if (reason === 'wrong-port') return `: a wrong port after stage ${detail}`;
   if (reason === 'scan') return ': it has hit too many other ports (scan_guard)';
   return '';
+}
+
+const flawTexts: Readonly<Record<Flaw, string>> = {
+  unreadable:
+    'it was made for another server certificate than ours, or is damaged, or is noise; give the client the certificate in server_certificate_file',
+  'bad-signature':
+    'it is not signed by the key of its certificate; give the client the key that belongs to it',
+  'malformed-certificate': 'its certificate cannot be read; issue it anew',
+  'other-authority':
+    'no authority in ca_file has issued its certificate; add that authority, and those that lead to it, or issue it anew',
+  'wrong-usage':
+    'its certificate is not for clients: its key usage or extended key usage says otherwise, or it is an authority; issue it anew',
+  'wrong-key': 'the key of its certificate is not on the curve P-256; issue it anew for such a key',
+};
+
+const datagramTexts: Readonly<Record<string, string>> = {
+  expired: 'its certificate, or one that leads to it, is not in date by our clock; issue it anew',
+  revoked: 'its certificate, or one that leads to it, is in the list of revoked certificates',
+  'not-allowed':
+    'its certificate has no right to this service, or the door of the service has datagram = false',
+  'unknown-command': 'no door has this service; add it to one, or set "policy" of [datagram]',
+  'wrong-address':
+    'it names another address than the one that it came from (NAT?); set allow_other_address = true to allow that',
+  replayed: 'it was heard before, or is from before a restart; each try needs a datagram of its own',
+  'crl-out-of-date':
+    'there is no list of revoked certificates in date for its authority, and crl_required = true; renew crl_file, or what crl_url serves',
+  'not-recorded':
+    'the file "datagrams" in the state directory cannot be written (disk full or read-only?), or all of it is needed for datagrams younger than the skew',
+};
+
+/** What may be behind the refusal of a datagram. @param detail as in a refusal of that method */
+export function explainDatagram(reason: string, detail: number): string {
+  if (reason === 'stale') return explain(reason, detail);
+  const flaw = reason === 'bad-tag' || reason === 'unknown-client' ? flaws[detail - 1] : undefined;
+  const text = flaw === undefined ? datagramTexts[reason] : flawTexts[flaw];
+  return text === undefined ? '' : `: ${text}`;
+}
+
+/** What the listener has to report of itself. @param value how many places are damaged */
+export function describeTrouble(trouble: Trouble, value: number): string {
+  const again = 'it is started again, and the datagrams that it had are lost';
+  if (trouble === 'verifier-hung')
+    return `the thread that verifies datagrams did not answer in time; ${again}`;
+  if (trouble === 'verifier-died') return `the thread that verifies datagrams has ended; ${again}`;
+  if (trouble === 'bad-lists')
+    return 'the lists of revoked certificates that were fetched cannot be read; those from before stay in force';
+  return `the file "datagrams" is damaged in ${count(value, 'place')}: datagrams that were made before now are refused as replayed, and for as long as the skew all are`;
 }

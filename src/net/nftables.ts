@@ -65,7 +65,7 @@ export class SetElements {
 
   /**
    * Adds an element that is not in the set, for a time, by the shortest way.
-   * @param comment what `nft list` shows beside it, ASCII, at most 66 characters
+   * @param comment what `nft list` shows beside it, ASCII, at most 70 characters
    * @throws SystemError, ENOENT where the table or the set is not there
    */
   add(set: string, endpoint: Endpoint, timeoutMs: number, comment: string): void {
@@ -128,7 +128,7 @@ function element(endpoint: Endpoint, timeoutMs?: number, comment?: string): Buff
   return nest(listElement, ...attributes);
 }
 
-const commentLength = 67;
+const commentLength = 71;
 
 /** libnftnl's own form of a comment: type, length, text; here with NULs to one length, so that it can be exchanged. */
 function userData(comment: string): Uint8Array {

@@ -25,7 +25,17 @@ export interface Document {
 
 /** What a profile or a door may be called. */
 const profileName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
-const reserved = new Set(['import', 'proxy', 'profiles', 'sequence', 'connect', 'socket-service', 'help']);
+const subcommands = [
+  'import',
+  'proxy',
+  'profiles',
+  'sequence',
+  'connect',
+  'socket-service',
+  'datagram',
+  'ca',
+];
+const reserved = new Set([...subcommands, 'help']);
 
 /** Whether a profile may have this name: it becomes a file's, and stands where a subcommand could. */
 export function isProfileName(name: string): boolean {

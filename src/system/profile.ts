@@ -7,6 +7,7 @@
 import { isIP } from 'node:net';
 import * as v from 'valibot';
 import { decodeKey } from '../crypto/key.js';
+import { type DatagramProfile, datagramKeys, parseDatagram } from './datagramprofile.js';
 import {
   type Document,
   doorsWith,
@@ -65,7 +66,7 @@ export interface PortSequenceProfile {
 }
 
 /** A profile, by its method. */
-export type Profile = PortSequenceProfile | PlainSequenceProfile | SequenceNumberProfile;
+export type Profile = PortSequenceProfile | PlainSequenceProfile | SequenceNumberProfile | DatagramProfile;
 
 /** Whether an identity is of the kind that anyone can replay. */
 export function isClassic(identity: SealedIdentity | ClassicIdentity): identity is ClassicIdentity {
@@ -93,10 +94,14 @@ export function parseProfile(text: string, place: Place = {}): Profile {
       return parsePlainSequence(document, place);
     case 'sequence-number':
       return parseSequenceNumber(document, place);
+    case 'datagram':
+      return parseDatagram(document, place);
     default:
-      throw mistakes(['"method" expected "port-sequence", "plain-sequence" or "sequence-number"'], place);
+      throw mistakes([`"method" expected ${methods}`], place);
   }
 }
+
+const methods = '"port-sequence", "plain-sequence", "sequence-number" or "datagram"';
 
 /** The text of a profile, as `parseProfile` reads it. It holds secrets. */
 export function formatProfile(profile: Profile): string {
@@ -112,6 +117,8 @@ function keysOf(profile: Profile): Record<string, unknown> {
       return plainSequenceKeys(profile);
     case 'sequence-number':
       return sequenceNumberKeys(profile);
+    case 'datagram':
+      return datagramKeys(profile);
   }
 }
 

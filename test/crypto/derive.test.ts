@@ -1,9 +1,9 @@
 /** Derived keys: RFC 5869's case that has neither salt nor info, and HKDF written out a second time. */
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
+import { createHmac, hkdfSync } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { deriveClassicKey, deriveKey } from '../../src/crypto/derive.js';
+import { deriveClassicKey, deriveKey, expand, extract } from '../../src/crypto/derive.js';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
@@ -59,3 +59,20 @@ const md5 = [
 for (const [passphrase, key] of md5) {
   test(`MD5 of "${passphrase.slice(0, 20)}"`, () => assert.equal(hex(deriveClassicKey(passphrase)), key));
 }
+
+/** RFC 5869 appendix A.1. */
+test('the two steps of HKDF give the example of its RFC, and what Node makes of both', () => {
+  const secret = Buffer.alloc(22, 0x0b);
+  const salt = Buffer.from('000102030405060708090a0b0c', 'hex');
+  const info = Buffer.from('f0f1f2f3f4f5f6f7f8f9', 'hex').toString('latin1');
+  const key = Buffer.from(extract(salt, secret));
+  assert.equal(key.toString('hex'), '077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5');
+  const made = Buffer.from(expand(key, info, 32));
+  assert.equal(made.toString('hex'), '3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf');
+  for (const length of [1, 16, 32]) {
+    const whole = Buffer.from(hkdfSync('sha256', secret, salt, 'knock', length));
+    assert.deepEqual(Buffer.from(expand(key, 'knock', length)), whole);
+  }
+  const long = createHmac('sha512', key).update(Buffer.from('knock\x01', 'latin1')).digest();
+  assert.deepEqual(Buffer.from(expand(key, 'knock', 16, 'sha512')), long.subarray(0, 16));
+});

@@ -15,7 +15,7 @@ const knock = authenticate({ ...fields, once: { clientId: 7, time: 5 } });
 const classic = authenticate({ ...fields, once: undefined });
 
 const fullDisk = {
-  lastAccepted: () => 0,
+  isHeard: () => false,
   accept: () => {
     throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
   },
@@ -36,6 +36,31 @@ test('a knock that cannot be remembered is refused, with its names', () => {
     ...fields,
     detail: undefined,
   });
+});
+
+const datagram = authenticate({
+  ...fields,
+  method: 'datagram',
+  service: { protocol: 6, port: 22 },
+  serial: '4f03',
+  once: { digest: new Uint8Array(32).fill(3), time: 5000 },
+});
+
+test('a knock opens once, whether by its client and time or by its digest', () => {
+  const memory = new TransientMemory();
+  for (const once of [knock, datagram]) {
+    assert.equal(admit(once, memory), once);
+    const again = admit(once, memory);
+    assert.equal(again.outcome === 'refused' && again.reason, 'replayed');
+  }
+  const other = authenticate({ ...datagram, once: { digest: new Uint8Array(32).fill(4), time: 5000 } });
+  assert.equal(admit(other, memory), other, 'of the same second');
+});
+
+test('a refusal keeps the serial number of the certificate', () => {
+  const refusal = admit(datagram, fullDisk);
+  assert(refusal.outcome === 'refused');
+  assert.deepEqual([refusal.reason, refusal.serial], ['not-recorded', '4f03']);
 });
 
 test('a knock that can be replayed anyway needs no memory', () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Floor, openFloorFile, readBoot } from '../../src/daemon/floor.js';
 import { Ledger, openLedgerFile } from '../../src/daemon/ledger.js';
+import { Memory } from '../../src/daemon/memory.js';
 import { temporaryFolder } from './folder.js';
 
 const noon = 1_790_000_000_000;
@@ -17,7 +18,8 @@ function opened(t: TestContext, path: string, boot = thisBoot, now = noon): Floo
   return new Floor(fd, boot, now);
 }
 
-const raised = (floor: Floor, now: number) => new Promise<void>(resolve => floor.raise(now, resolve));
+const raised = (floor: Floor | Memory, now: number) =>
+  new Promise<void>(resolve => floor.raise(now, resolve));
 
 const newPath = (t: TestContext) => join(temporaryFolder(t), 'floor');
 
@@ -127,7 +129,10 @@ function ledgers(t: TestContext) {
   const ledger = (name: string, boot: typeof thisBoot, now: number) => {
     const fd = openLedgerFile(join(folder, name));
     t.after(() => closeSync(fd));
-    return new Ledger(fd, opened(t, floorPath, boot, now));
+    const floor = opened(t, floorPath, boot, now);
+    const ledger = new Ledger(fd, floor);
+    const memory = new Memory(ledger, floor);
+    return Object.assign(ledger, { rise: (now: number) => raised(memory, now) });
   };
   return ledger;
 }
@@ -135,7 +140,7 @@ function ledgers(t: TestContext) {
 test('after a power cut that took the entry, the knock is refused all the same', async t => {
   const ledger = ledgers(t);
   const before = ledger('ledger', thisBoot, noon);
-  await new Promise<void>(resolve => before.raise(noon, resolve));
+  await before.rise(noon);
   before.accept(7, noon + 3);
   // Another file, in which nothing was written.
   const after = ledger('lost', nextBoot, noon + 20_000);
@@ -148,9 +153,8 @@ test('after a power cut that took the entry, the knock is refused all the same',
 test('a clock that was set back takes the floor with it', async t => {
   const ledger = ledgers(t);
   const before = ledger('ledger', thisBoot, noon);
-  const rise = (now: number) => new Promise<void>(resolve => before.raise(now, resolve));
   const hour = 3_600_000;
-  await rise(noon + hour);
-  await rise(noon);
+  await before.rise(noon + hour);
+  await before.rise(noon);
   assert.equal(ledger('ledger', nextBoot, noon).lastAccepted(7), noon + 2000);
 });

@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decodeFrame, encodeFrame, type Frame, FrameReader, frameLength } from '../../src/daemon/frames.js';
+import {
+  decodeFrame,
+  encodeFrame,
+  type Frame,
+  FrameReader,
+  frameLength,
+  packService,
+  unpackService,
+} from '../../src/daemon/frames.js';
 
 const kinds = [
   'ready',
@@ -17,6 +25,9 @@ const kinds = [
   'ended',
   'prepare',
   'admitted',
+  'datagram',
+  'datagram-refused',
+  'trouble',
 ] as const;
 
 const first = 'ABCXYZabcxyz0189';
@@ -72,6 +83,7 @@ test('the fields lie where DESIGN.md section 4 says', () => {
     source: Uint8Array.from({ length: 16 }, (_, index) => index + 1),
     door: 'ssh',
     client: 'laptop',
+    serial: '4f03',
   });
   const zeros = (count: number) => '00'.repeat(count);
   assert.equal(
@@ -86,12 +98,22 @@ test('the fields lie where DESIGN.md section 4 says', () => {
       zeros(29),
       '6c6170746f70',
       zeros(26),
+      Buffer.from('4f03').toString('hex'),
+      zeros(36),
     ].join(''),
   );
 });
 
 test('what is left out is nothing', () => {
-  const nothing = { code: 0, detail: 0, value: 0, source: new Uint8Array(16), door: '', client: '' };
+  const nothing = {
+    code: 0,
+    detail: 0,
+    value: 0,
+    source: new Uint8Array(16),
+    door: '',
+    client: '',
+    serial: '',
+  };
   for (const kind of kinds) assert.deepEqual(decodeFrame(encodeFrame(kind)), { kind, ...nothing });
 });
 
@@ -127,6 +149,9 @@ const unsound: readonly [string, number, readonly number[]][] = [
   ['a client with a quote', 65, [0x22]],
   ['a client with a control character', 65, [0x1b]],
   ['a client that begins again behind its end', 95, [0x61]],
+  ['a serial number of an odd length', 96, [0x61]],
+  ['a serial number in capitals', 96, [0x41, 0x42]],
+  ['a serial number that begins again behind its end', 134, [0x61, 0x61]],
 ];
 
 for (const [what, at, bytes] of unsound) {
@@ -152,6 +177,18 @@ test('every byte in every place of a name is either a letter of names or refused
   }
 });
 
+test('a service is a detail, and a detail that is no service is none', () => {
+  for (const protocol of [6, 17]) {
+    for (const port of [1, 22, 65_535]) {
+      const detail = packService({ protocol, port });
+      const frame = decodeFrame(encodeFrame('datagram', { detail }));
+      assert.deepEqual(unpackService(frame?.detail ?? 0), { protocol, port });
+    }
+  }
+  const none = [0, -1, 22, 6 * 65_536, 1 * 65_536 + 22, 18 * 65_536 + 1, 2 ** 47 - 1, -(2 ** 47)];
+  for (const detail of none) assert.equal(unpackService(detail), undefined, String(detail));
+});
+
 test('no frame: any other length', () => {
   for (let length = 0; length < 200; length++) {
     const bytes = Buffer.concat([sound, Buffer.alloc(104)]).subarray(0, length);
@@ -160,8 +197,10 @@ test('no frame: any other length', () => {
 });
 
 test('random bytes never throw, and what is a frame is one to the letter', () => {
-  const bytes = fc.uint8Array({ minLength: 96, maxLength: 96 }).map(each => Buffer.from(each));
-  const likely = fc.tuple(fc.nat(10), bytes).map(([kind, each]) => {
+  const bytes = fc
+    .uint8Array({ minLength: frameLength, maxLength: frameLength })
+    .map(each => Buffer.from(each));
+  const likely = fc.tuple(fc.nat(kinds.length - 1), bytes).map(([kind, each]) => {
     each[0] = kind;
     each.fill(0, 8, 10);
     each.fill(0, 32);

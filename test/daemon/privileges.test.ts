@@ -116,7 +116,7 @@ test('the state belongs to one daemon', t => {
   const { journal } = openState(folder);
   assert.deepEqual(journal.owed, []);
   assert.equal(statSync(folder).mode & 0o777, 0o700);
-  assert.deepEqual(readdirSync(folder).sort(), ['floor', 'journal', 'ledger', 'lock']);
+  assert.deepEqual(readdirSync(folder).sort(), ['datagrams', 'floor', 'journal', 'ledger', 'lock']);
   assert.throws(
     () => openState(folder),
     (error: unknown) => error instanceof OperatorError && error.code === 'running',

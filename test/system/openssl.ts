@@ -12,6 +12,8 @@ export interface Subject {
   readonly extensions?: readonly string[];
   /** What it allows, as sKnock writes it: `1.2000,0.8000`. */
   readonly rights?: string;
+  /** What it allows in our own extension: `tcp/8000-8100`. */
+  readonly ownRights?: readonly string[];
   readonly days?: number;
   /** As faketime would have it: the dates of it, `YYYYMMDDHHMMSSZ`. */
   readonly dates?: readonly [start: string, end: string];
@@ -38,6 +40,9 @@ export const server: Subject = {
   by: 'ca',
   extensions: ['keyUsage=keyAgreement', 'extendedKeyUsage=serverAuth'],
 };
+
+/** The extension with rights of our own (PROTOCOL.md section 8.5). */
+const rightsId = '2.25.216960764478568293933262447144336931113';
 
 /** openssl, in a folder. */
 export class Openssl {
@@ -88,7 +93,7 @@ export class Openssl {
   }
 }
 
-function configurationOf({ extensions = [], rights }: Subject): string {
+function configurationOf({ extensions = [], rights, ownRights }: Subject): string {
   const authority = ['database=index.txt', 'new_certs_dir=.', 'policy=policy', 'default_md=sha256'];
   return [
     ...['[req]', 'distinguished_name=name', '[name]'],
@@ -96,8 +101,10 @@ function configurationOf({ extensions = [], rights }: Subject): string {
     ...['[authority]', ...authority, 'rand_serial=yes', 'unique_subject=no'],
     ...['[x]', ...extensions],
     // A value with a comma needs a section of its own.
-    ...(rights === undefined ? [] : ['subjectAltName=@rights', '[rights]']),
-    ...(rights === undefined ? [] : [`otherName.1=1.3.6.1.4.1.19518;UTF8:${rights}`]),
+    ...(rights === undefined ? [] : ['subjectAltName=@rights']),
+    ...(ownRights === undefined ? [] : [`${rightsId}=ASN1:SEQUENCE:own`]),
+    ...(rights === undefined ? [] : ['[rights]', `otherName.1=1.3.6.1.4.1.19518;UTF8:${rights}`]),
+    ...(ownRights === undefined ? [] : ['[own]', ...ownRights.map((right, at) => `${at}=UTF8:${right}`)]),
     '',
   ].join('\n');
 }

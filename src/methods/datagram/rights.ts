@@ -4,6 +4,7 @@
  * The first knows single ports alone. The second knows ranges and doors too; servers that do not know it pass over it.
  */
 import * as asn1js from 'asn1js';
+import type { Certificate } from '../../crypto/certificate.js';
 import { tcp, udp } from '../../net/packet.js';
 import type { AskedService, DatagramDoor } from './site.js';
 
@@ -16,6 +17,12 @@ export const otherNameId = '1.3.6.1.4.1.19518';
  */
 export const rightsId = '2.25.216960764478568293933262447144336931113';
 
+const alternativeNameId = '2.5.29.17';
+/** As the library writes it when it reads one; arcs of this length it leaves in hexadecimal. */
+const rightsIdRead = asn1js
+  .fromBER(new asn1js.ObjectIdentifier({ value: rightsId }).toBER())
+  .result.valueBlock.toString();
+
 /** Every port of a range, or every service of the door of a name. */
 export type Right =
   | { readonly kind: 'ports'; readonly protocol: number; readonly first: number; readonly last: number }
@@ -24,14 +31,22 @@ export type Right =
 /** As names of doors are in a configuration. */
 const doorPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 
+/** All that a certificate permits, in either form. */
+export function rightsOf({ extensions }: Pick<Certificate, 'extensions'>): readonly Right[] {
+  const names = extensions.get(alternativeNameId);
+  const own = extensions.get(rightsIdRead);
+  return [...((names && decodeAlternativeNames(names)) ?? []), ...((own && decodeRights(own)) ?? [])];
+}
+
 /** A right in text, as in our own extension: `tcp/2000`, `udp/8000-8100`, `door/ssh`; undefined where it is none. */
 export function parseRight(text: string): Right | undefined {
   const [kind, value = '', ...rest] = text.split('/');
   if (rest.length > 0) return undefined;
   if (kind === 'door') return doorPattern.test(value) ? { kind, door: value } : undefined;
   if (kind !== 'tcp' && kind !== 'udp') return undefined;
-  const [first, last = first, ...more] = value.split('-').map(parsePort);
-  if (first === undefined || last === undefined || more.length > 0 || first > last) return undefined;
+  const ports = value.split('-').map(parsePort);
+  const [first, last] = [ports[0], ports.at(-1)];
+  if (first === undefined || last === undefined || ports.length > 2 || first > last) return undefined;
   return { kind: 'ports', protocol: kind === 'tcp' ? tcp : udp, first, last };
 }
 

@@ -25,6 +25,7 @@ export interface DaemonSettings {
   readonly capture?: Settings;
   readonly portSequence?: Settings;
   readonly sequenceNumber?: Settings;
+  readonly datagram?: Settings;
   readonly guard?: Settings;
   readonly basePort?: number;
   /** How its clients knock; `spread` by default. */
@@ -46,6 +47,8 @@ export class Daemon {
   readonly basePort: number;
   readonly spelling: Spelling;
   program: Program | undefined;
+  /** Which portknockd it is. */
+  path = daemonPath;
 
   /** Writes the configuration and the keys; starts nothing. */
   constructor(scope: Scope, host: Host, settings: DaemonSettings = {}) {
@@ -83,6 +86,7 @@ export class Daemon {
           ...settings.portSequence,
         }),
         ...(settings.sequenceNumber === undefined ? [] : table('[sequence_number]', settings.sequenceNumber)),
+        ...(settings.datagram === undefined ? [] : table('[datagram]', settings.datagram)),
         ...(settings.guard === undefined ? [] : table('[guard]', settings.guard)),
         ...doors.flatMap(door => table('[[door]]', door)),
         ...clients.flatMap(client => table('[[client]]', this.#withKey({ doors: everyDoor, ...client }))),
@@ -101,7 +105,7 @@ export class Daemon {
 
   /** Starts a command of portknockd with this configuration, such as `['status', '--json']`. */
   command(argv: readonly string[]): Program {
-    return this.host.namespace.start(process.execPath, [daemonPath, ...argv, '--config', this.configFile]);
+    return this.host.namespace.start(process.execPath, [this.path, ...argv, '--config', this.configFile]);
   }
 
   /** Knocks from a host. @param options further ones, such as `--wait`; a later one replaces an earlier one */

@@ -1,0 +1,39 @@
+/** Passwords of files: from a file, the environment or the person at the terminal; never from the command line, which ps shows. */
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+import { OperatorError } from '../system/error.js';
+import { readPassphraseFile } from '../system/secret.js';
+
+/** The variable of the environment. */
+export const passwordVariable = 'PORTKNOCK_PASSWORD';
+
+/**
+ * The password of something, from the first place that has it.
+ * @param file where it is, if the user said so @param purpose what it opens, for the question
+ * @throws OperatorError `no-password`
+ */
+export async function findPassword(file: string | undefined, purpose: string): Promise<string> {
+  if (file !== undefined) return readPassphraseFile(file);
+  const found = process.env[passwordVariable];
+  if (found !== undefined) return found;
+  if (process.stdin.isTTY && process.stderr.isTTY) return askPassword(`password of ${purpose}: `);
+  throw new OperatorError('no-password', `no password for ${purpose}`, {
+    hint: `give --password-file FILE, or ${passwordVariable} in the environment; at a terminal it is asked for`,
+  });
+}
+
+/** Asks at the terminal, which shows nothing of what is typed. @throws OperatorError `no-password` where nothing is */
+export async function askPassword(question: string): Promise<string> {
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: silent, terminal: true, historySize: 0 });
+  process.stderr.write(question);
+  try {
+    return await new Promise((resolve, reject) => {
+      const ended = () => reject(new OperatorError('no-password', 'no password was given'));
+      lines.once('line', resolve).once('SIGINT', ended).once('close', ended);
+    });
+  } finally {
+    process.stderr.write('\n');
+    lines.close();
+  }
+}

@@ -1,0 +1,41 @@
+/** What the monitor says to the listener, a line of JSON each. */
+import type { CaptureKind } from './capture.js';
+import type { DatagramSiteSettings } from './datagramsite.js';
+import type { NumberSiteSettings } from './numbersite.js';
+import type { SequenceSiteSettings } from './sequences.js';
+import type { SiteSettings } from './site.js';
+
+export type Instruction =
+  | ({ readonly say: 'settings' } & Settings)
+  /** Lists of revoked certificates, as they were fetched: the monitor has not looked into them. */
+  | { readonly say: 'lists'; readonly text: string }
+  | { readonly say: 'counters' }
+  | { readonly say: 'alive' };
+
+export interface Settings {
+  readonly capture: CaptureKind;
+  readonly site: SiteSettings | undefined;
+  readonly sequences: SequenceSiteSettings | undefined;
+  readonly numbers: NumberSiteSettings | undefined;
+  readonly datagrams: DatagramSiteSettings | undefined;
+  /** Whether every stage of a plain sequence is to be told. */
+  readonly tellsStages: boolean;
+  /** Whether every packet is to be written to standard output. */
+  readonly tellsPackets: boolean;
+}
+
+/** Cuts a stream into instructions. Some are long: what has come so far is put together once. */
+export class InstructionReader {
+  #parts: string[] = [];
+
+  push(chunk: string, obey: (instruction: Instruction) => void): void {
+    const lines = chunk.split('\n');
+    const rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const whole = this.#parts.length === 0 ? line : [...this.#parts, line].join('');
+      this.#parts = [];
+      obey(JSON.parse(whole) as Instruction);
+    }
+    if (rest !== '') this.#parts.push(rest);
+  }
+}

@@ -1,0 +1,48 @@
+/** Whether a certificate is good at a moment: the dates of its chain, and what the authorities have revoked. */
+import type { Link } from '../../crypto/authority.js';
+import type { Credential } from '../../crypto/chain.js';
+import type { Reason } from '../knock.js';
+import type { RevocationList } from './site.js';
+
+/** How lists are asked. */
+export interface ListDemand {
+  /** Whether every authority must have a list that is in date. */
+  readonly required: boolean;
+  /** How far the clock of an authority may be ahead. */
+  readonly skewMs: number;
+}
+
+/** What authorities have revoked; a list that is out of date still counts for that. */
+export class Revocations {
+  readonly #revoked: ReadonlySet<string>;
+  readonly #lists: readonly RevocationList[];
+
+  constructor(lists: readonly RevocationList[]) {
+    this.#lists = lists;
+    this.#revoked = new Set(
+      lists.flatMap(({ authority, serials }) => serials.map(serial => `${authority} ${serial}`)),
+    );
+  }
+
+  /** Why a certificate is not good at a moment, or undefined: one good way to a trusted authority is enough. */
+  objection({ chains }: Credential, at: number, demand: ListDemand): Reason | undefined {
+    const objections = chains.map(chain => this.#objection(chain, at, demand));
+    return objections.includes(undefined) ? undefined : objections.find(reason => reason !== undefined);
+  }
+
+  #objection(chain: readonly Link[], at: number, { required, skewMs }: ListDemand): Reason | undefined {
+    if (!chain.every(({ from, until }) => from <= at && at <= until)) return 'expired';
+    if (required && !chain.every(({ issuer }) => this.#hasList(issuer, at, skewMs))) return 'crl-out-of-date';
+    const isRevoked = chain.some(
+      ({ issuer, serial }) => serial !== undefined && this.#revoked.has(`${issuer} ${serial}`),
+    );
+    return isRevoked ? 'revoked' : undefined;
+  }
+
+  #hasList(issuer: string, at: number, skewMs: number): boolean {
+    return this.#lists.some(
+      ({ authority, from, until = Number.POSITIVE_INFINITY }) =>
+        authority === issuer && from - skewMs <= at && at <= until,
+    );
+  }
+}
