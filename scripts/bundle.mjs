@@ -139,6 +139,7 @@ await make('src/client/main.ts', 'dist/src/client/portknock');
 await make('src/daemon/main.ts', 'dist/src/daemon/portknockd');
 await makeModule('src/methods/datagram/recognise.ts', `dist/src/daemon/${datagram}`);
 await make('src/daemon/listener.ts', 'dist/src/daemon/listener');
+await make('src/daemon/fetcher.ts', 'dist/src/daemon/fetcher');
 await make('src/daemon/verifier.ts', 'dist/src/daemon/verifier');
 await make('src/ulogport.ts', 'dist/src/ulogport');
 await make('src/system/pfxworker.ts', 'dist/src/system/pfxworker');

@@ -52,14 +52,22 @@ interface Dates {
   readonly to?: string;
 }
 
+interface AuthoritySettings {
+  /** The section that says what it may sign. */
+  readonly extensions?: string;
+  /** Signs it; by default it does itself. */
+  readonly parent?: Authority;
+  /** Of its key, or `rsa`. */
+  readonly curve?: string;
+}
+
 /** A folder in which openssl keeps one authority: `ca.pem`, `ca.key`. It is there until the process ends. */
 export class Authority {
   readonly folder: string;
 
-  /** @param extensions the section that says what it may sign @param parent signs it; by default it does itself */
   constructor(
     name: string,
-    { extensions = 'authority', parent, ...dates }: Dates & { extensions?: string; parent?: Authority } = {},
+    { extensions = 'authority', parent, curve, ...dates }: Dates & AuthoritySettings = {},
   ) {
     this.folder = mkdtempSync(join(tmpdir(), 'portknock-authority-'));
     process.on('exit', () => rmSync(this.folder, { recursive: true, force: true }));
@@ -67,7 +75,7 @@ export class Authority {
     this.#write('index.txt', '');
     this.#write('serial', '01\n');
     this.#write('number', '01\n');
-    this.#key('ca');
+    this.#key('ca', curve);
     this.#request('ca', name);
     if (parent === undefined) {
       this.#run('ca', '-selfsign', '-keyfile', 'ca.key', ...this.#issue('ca', extensions, dates));
@@ -125,6 +133,7 @@ export class Authority {
   }
 
   #key(name: string, curve = 'prime256v1'): void {
+    if (curve === 'rsa') return void this.#run('genrsa', '-out', `${name}.key`, '2048');
     this.#run('ecparam', '-genkey', '-noout', '-name', curve, '-out', `${name}.sec1`);
     this.#run('pkcs8', '-topk8', '-nocrypt', '-in', `${name}.sec1`, '-out', `${name}.key`);
   }
