@@ -61,6 +61,14 @@ interface AuthoritySettings {
   readonly curve?: string;
 }
 
+interface LeafSettings {
+  /** In hexadecimal, two digits a byte. */
+  readonly serial?: string;
+  readonly curve?: string;
+  /** What openssl calls subjectAltName. */
+  readonly alternative?: string;
+}
+
 /** A folder in which openssl keeps one authority: `ca.pem`, `ca.key`. It is there until the process ends. */
 export class Authority {
   readonly folder: string;
@@ -95,12 +103,14 @@ export class Authority {
     return readFileSync(this.path(name));
   }
 
-  /** A certificate `NAME.pem` with its key `NAME.key`. @param serial in hexadecimal, two digits a byte */
-  issue(name: string, { serial, curve, ...dates }: Dates & { serial?: string; curve?: string } = {}): Buffer {
+  /** A certificate `NAME.pem` with its key `NAME.key`. */
+  issue(name: string, { serial, curve, alternative, ...dates }: Dates & LeafSettings = {}): Buffer {
     if (serial !== undefined) this.#write('serial', `${serial}\n`);
     this.#key(name, curve);
     this.#request(name, name);
-    this.#run('ca', '-keyfile', 'ca.key', '-cert', 'ca.pem', ...this.#issue(name, undefined, dates));
+    this.#write('extensions', alternative === undefined ? '' : `subjectAltName=${alternative}\n`);
+    const more = alternative === undefined ? [] : ['-extfile', 'extensions'];
+    this.#run('ca', '-keyfile', 'ca.key', '-cert', 'ca.pem', ...this.#issue(name, undefined, dates), ...more);
     return this.read(`${name}.pem`);
   }
 
