@@ -6,6 +6,7 @@ import { authorityName, isCertificateLayout, serialText } from '../../src/crypto
 import { Authorities } from '../../src/crypto/chain.js';
 import {
   alternativeNames,
+  basicConstraints,
   der,
   extension,
   keyUsage,
@@ -56,6 +57,15 @@ test('what no authority has signed is not remembered; what one has, good or not,
   assert.equal(authorities.known, 0);
   assert.equal(await word(authorities, issue({ extensions: [keyUsage(0x08)] })), 'wrong-usage');
   assert.equal(authorities.known, 1);
+});
+
+test('who is no authority has signed nothing, whatever its key usage', async () => {
+  const extensions = [basicConstraints(false), keyUsage(0x06)];
+  const none = makeAuthority('none', { extensions });
+  const authorities = new Authorities([none.certificate]);
+  const { certificate } = makeCertificate({ issuer: none, extensions: usual });
+  assert.equal(await word(authorities, certificate), 'other-authority');
+  assert.equal(authorities.known, 0);
 });
 
 test('an authority has signed only what names it as its issuer', async () => {
