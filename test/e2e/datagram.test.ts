@@ -218,6 +218,10 @@ describe('datagrams', { skip: notIsolated }, () => {
       await site.ask();
       return (await site.client.greeting(near.ipv4, 22)) === greeting;
     });
+    await eventually('noise does not use up the words for others', async () => {
+      await site.ask({ service: 'udp/53' });
+      return site.program.stderr.includes('unknown-command: cert:laptop');
+    });
     assert.equal(noise.ending, undefined, 'all of that happened under the flood');
     await noise.kill();
     const status = site.daemon.command(['status', '--json']);
