@@ -20,7 +20,9 @@ import { type Log, messageOf } from './log.js';
 import type { Manners } from './manners.js';
 import { notify, reloadingState, startWatchdog } from './notify.js';
 import { needsTable, requireSamePlace } from './restart.js';
+import { Revocation } from './revocation.js';
 import { Runner } from './runner.js';
+import { bothSettle } from './settle.js';
 import { openState, type State } from './state.js';
 import { type Status, statusOf } from './status.js';
 import { listenerFailed, Subprocess } from './subprocess.js';
@@ -41,6 +43,7 @@ export class Monitor {
   readonly #guard: Guard | undefined;
   readonly #errands: Errands;
   readonly #capture: CaptureSource;
+  readonly #revocation: Revocation;
   #listener!: Subprocess;
   /** Settles when every knock heard so far has been dealt with. */
   #opening: Promise<void> = Promise.resolve();
@@ -74,6 +77,7 @@ export class Monitor {
     this.#errands = new Errands(this.#state.journal, new Runner(log), log);
     this.#guard = needsTable(config) ? new Guard(config, log) : undefined;
     this.#capture = openCapture(config, log, () => this.#tellAddresses());
+    this.#revocation = new Revocation(config, log, lists => this.#listener.tellLists(lists));
   }
 
   /** Runs until stopped or until a part fails. @returns the exit status @throws OperatorError where it cannot start */
@@ -83,6 +87,7 @@ export class Monitor {
     this.#guard?.closeForbidden((client, door) => this.#isStillAllowed(client, door));
     this.#errands.start();
     await this.#startListener();
+    this.#revocation.start();
     this.#control = await serveControl(controlPath(this.#config.stateDirectory), request =>
       this.#answer(request),
     );
@@ -256,6 +261,7 @@ export class Monitor {
       guarding: this.#guard?.keeping ?? false,
       owed: this.#errands.owed,
       knocks: this.#teller.history.list(),
+      lists: this.#revocation.status,
       counters: await this.#listener.counters(),
     });
   }
@@ -303,6 +309,7 @@ export class Monitor {
     this.#config = config;
     this.#permissions = new Permissions(config);
     this.#listener.configure(config);
+    this.#revocation.adopt(config);
   }
 
   /** An opening made by hand, here or with nft, is nobody's to forbid. */
@@ -335,13 +342,8 @@ export class Monitor {
     this.#stopWatchdog();
     this.#control?.close();
     this.#guard?.stop();
+    this.#revocation.stop();
     this.#capture.close();
     this.#finish(status);
   }
-}
-
-/** Keeps nothing of what it waited for: there will be many. */
-async function bothSettle(first: Promise<void>, second: Promise<void>): Promise<void> {
-  await first;
-  await second;
 }

@@ -7,6 +7,7 @@ import { listOpenings } from './firewall.js';
 import type { KnockRecord } from './history.js';
 import type { Debt } from './journal.js';
 import { needsTable } from './restart.js';
+import type { RevocationStatus } from './revocation.js';
 import { formatService } from './schema.js';
 import { guardedServices } from './table.js';
 
@@ -31,6 +32,8 @@ export interface Status {
   readonly guarded: readonly string[];
   readonly openings: readonly OpeningStatus[];
   readonly last_knocks: readonly (Omit<KnockRecord, 'at'> & { readonly at: string })[];
+  /** What came of the last attempt to get lists of revoked certificates; undefined where none are got. */
+  readonly lists: RevocationStatus | undefined;
   readonly counters: Counters;
 }
 
@@ -41,6 +44,7 @@ export interface StatusSources {
   readonly guarding: boolean;
   readonly owed: readonly Debt[];
   readonly knocks: readonly KnockRecord[];
+  readonly lists: RevocationStatus | undefined;
   readonly counters: Counters;
 }
 
@@ -73,6 +77,7 @@ export async function statusOf(sources: StatusSources): Promise<Status> {
     guarded: guardedServices(sources.config),
     openings: [...services, ...commands],
     last_knocks: sources.knocks.map(({ at, ...knock }) => ({ at: new Date(at).toISOString(), ...knock })),
+    lists: sources.lists,
     counters: sources.counters,
   };
 }
@@ -106,6 +111,12 @@ export function formatStatus(status: Status): string {
       'knocks',
       knocks.map(k => [k.at, k.outcome, k.client ?? '?', k.door ?? '?', k.source]),
     ),
+    ...(status.lists === undefined
+      ? []
+      : section(
+          `lists   ${status.lists.outcome} at ${status.lists.at}`,
+          status.lists.lines.map(line => [line]),
+        )),
     ...section(
       'counted',
       counted.map(([name, value]) => [String(value), name]),

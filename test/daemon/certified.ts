@@ -52,14 +52,30 @@ interface Dates {
   readonly to?: string;
 }
 
+interface AuthoritySettings {
+  /** The section that says what it may sign. */
+  readonly extensions?: string;
+  /** Signs it; by default it does itself. */
+  readonly parent?: Authority;
+  /** Of its key, or `rsa`. */
+  readonly curve?: string;
+}
+
+interface LeafSettings {
+  /** In hexadecimal, two digits a byte. */
+  readonly serial?: string;
+  readonly curve?: string;
+  /** What openssl calls subjectAltName. */
+  readonly alternative?: string;
+}
+
 /** A folder in which openssl keeps one authority: `ca.pem`, `ca.key`. It is there until the process ends. */
 export class Authority {
   readonly folder: string;
 
-  /** @param extensions the section that says what it may sign @param parent signs it; by default it does itself */
   constructor(
     name: string,
-    { extensions = 'authority', parent, ...dates }: Dates & { extensions?: string; parent?: Authority } = {},
+    { extensions = 'authority', parent, curve, ...dates }: Dates & AuthoritySettings = {},
   ) {
     this.folder = mkdtempSync(join(tmpdir(), 'portknock-authority-'));
     process.on('exit', () => rmSync(this.folder, { recursive: true, force: true }));
@@ -67,7 +83,7 @@ export class Authority {
     this.#write('index.txt', '');
     this.#write('serial', '01\n');
     this.#write('number', '01\n');
-    this.#key('ca');
+    this.#key('ca', curve);
     this.#request('ca', name);
     if (parent === undefined) {
       this.#run('ca', '-selfsign', '-keyfile', 'ca.key', ...this.#issue('ca', extensions, dates));
@@ -87,12 +103,14 @@ export class Authority {
     return readFileSync(this.path(name));
   }
 
-  /** A certificate `NAME.pem` with its key `NAME.key`. @param serial in hexadecimal, two digits a byte */
-  issue(name: string, { serial, curve, ...dates }: Dates & { serial?: string; curve?: string } = {}): Buffer {
+  /** A certificate `NAME.pem` with its key `NAME.key`. */
+  issue(name: string, { serial, curve, alternative, ...dates }: Dates & LeafSettings = {}): Buffer {
     if (serial !== undefined) this.#write('serial', `${serial}\n`);
     this.#key(name, curve);
     this.#request(name, name);
-    this.#run('ca', '-keyfile', 'ca.key', '-cert', 'ca.pem', ...this.#issue(name, undefined, dates));
+    this.#write('extensions', alternative === undefined ? '' : `subjectAltName=${alternative}\n`);
+    const more = alternative === undefined ? [] : ['-extfile', 'extensions'];
+    this.#run('ca', '-keyfile', 'ca.key', '-cert', 'ca.pem', ...this.#issue(name, undefined, dates), ...more);
     return this.read(`${name}.pem`);
   }
 
@@ -125,6 +143,7 @@ export class Authority {
   }
 
   #key(name: string, curve = 'prime256v1'): void {
+    if (curve === 'rsa') return void this.#run('genrsa', '-out', `${name}.key`, '2048');
     this.#run('ecparam', '-genkey', '-noout', '-name', curve, '-out', `${name}.sec1`);
     this.#run('pkcs8', '-topk8', '-nocrypt', '-in', `${name}.sec1`, '-out', `${name}.key`);
   }

@@ -25,6 +25,7 @@ function status(changes: Partial<Status> = {}): Status {
     guarded: ['tcp/22', 'udp/53'],
     openings: [],
     last_knocks: [],
+    lists: undefined,
     counters: newCounters(),
     ...changes,
   };
@@ -115,6 +116,7 @@ test('status without a table asks the kernel nothing, and counts what is owed', 
     guarding: false,
     owed,
     knocks: [knock],
+    lists: undefined,
     counters: newCounters(),
   });
   assert.deepEqual(
@@ -126,7 +128,23 @@ test('status without a table asks the kernel nothing, and counts what is owed', 
   );
   assert.deepEqual(found.last_knocks, [{ ...knock, at: new Date(noon).toISOString() }]);
   assert.deepEqual([found.guarded, found.guarding, found.pid], [['tcp/22'], false, process.pid]);
-  assert.deepEqual(JSON.parse(JSON.stringify(found)), found, 'it is JSON');
+  const { lists: _, ...told } = found;
+  assert.deepEqual(JSON.parse(JSON.stringify(found)), told, 'it is JSON');
+});
+
+test('status tells of lists of revoked certificates', t => {
+  clock(t, noon);
+  const at = new Date(noon).toISOString();
+  const lists = {
+    at,
+    outcome: 'failed',
+    lines: ['cannot get the list: ECONNREFUSED', 'CN=CA: no list'],
+  } as const;
+  assert.match(
+    formatStatus(status({ lists })),
+    /^lists {3}failed at 2026-11-18T12:00:00.000Z\n {2}cannot get the list: ECONNREFUSED\n {2}CN=CA: no list\n/m,
+  );
+  assert.doesNotMatch(formatStatus(status()), /lists/);
 });
 
 test('every reason of a refusal is counted under its name', () => {

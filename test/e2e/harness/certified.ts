@@ -41,12 +41,19 @@ ${rest}`;
     chmodSync(this.configFile, 0o644);
   }
 
-  /** Starts the daemon, also again. @returns when it is ready */
-  async run(): Promise<Program> {
-    const program = this.command(['run']);
+  /** Starts the daemon, also again. @param trusted the file of what the system trusts @returns when it is ready */
+  async run(trusted?: string): Promise<Program> {
+    const program = trusted === undefined ? this.command(['run']) : this.#trusting(trusted);
     this.program = program;
     await program.line(/ready/);
     return program;
+  }
+
+  /** In a mount namespace of its own, where that file lies in the place of the system's. */
+  #trusting(trusted: string): Program {
+    const script = 'mount --bind "$0" /etc/ssl/certs/ca-certificates.crt && exec "$@"';
+    const command = [process.execPath, daemonPath, 'run', '--config', this.configFile];
+    return this.host.namespace.start('unshare', ['-m', 'sh', '-c', script, trusted, ...command]);
   }
 
   /** Has the daemon read its configuration again. @returns when it has */
