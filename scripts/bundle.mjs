@@ -47,6 +47,17 @@ function edited(path, pattern, replacement) {
   return { contents };
 }
 
+/** What reads certificates is several times the size of what loads it, and that only for `explain`. */
+const datagram = 'datagram';
+const apart = {
+  name: 'apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/methods\/datagram\/recognise\.js$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: `./${datagram}.cjs`, external: true } : undefined,
+    );
+  },
+};
+
 /** The licences of the packages of which something is in the bundle: they ask to go along. */
 function licences(inputs) {
   const folders = inputs.map(path => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]);
@@ -74,6 +85,8 @@ async function make(entry, base) {
     format: 'cjs',
     // Native code, which the client loads for --raw alone.
     external: ['koffi'],
+    // What is apart is required; a script that was compiled in advance has no import().
+    supported: { 'dynamic-import': false },
     define: { 'import.meta': 'importMeta' },
     // As src/start.cts calls it.
     banner: {
@@ -81,7 +94,7 @@ async function make(entry, base) {
 const importMeta = { url: require('node:url').pathToFileURL(__filename).href };`,
     },
     footer: { js: '})' },
-    plugins: [leanMeow],
+    plugins: [leanMeow, apart],
     metafile: true,
     logLevel: 'warning',
   });
@@ -91,6 +104,25 @@ const importMeta = { url: require('node:url').pathToFileURL(__filename).href };`
   writeFileSync(`${base}.compiled`, Buffer.concat([mark(source, compiled), compiled]));
   copyFileSync('dist/src/start.cjs', `${base}.cjs`);
   chmodSync(`${base}.cjs`, 0o755);
+}
+
+/** What a program loads when it needs it: an ordinary CommonJS module, and the licences of what is in it. */
+async function makeModule(entry, base) {
+  const { metafile } = await build({
+    entryPoints: [entry],
+    outfile: `${base}.cjs`,
+    bundle: true,
+    platform: 'node',
+    target: 'node20.19',
+    format: 'cjs',
+    external: ['koffi'],
+    define: { 'import.meta': 'importMeta' },
+    banner: { js: `const importMeta = { url: require('node:url').pathToFileURL(__filename).href };` },
+    plugins: [leanMeow],
+    metafile: true,
+    logLevel: 'warning',
+  });
+  writeFileSync(`${base}.licences.txt`, licences(Object.keys(metafile.inputs)));
 }
 
 /** Everything that V8 needs to run a program: by itself it compiles a function only when it is called. */
@@ -105,8 +137,10 @@ function compile(source, filename) {
 process.chdir(project);
 await make('src/client/main.ts', 'dist/src/client/portknock');
 await make('src/daemon/main.ts', 'dist/src/daemon/portknockd');
+await makeModule('src/methods/datagram/recognise.ts', `dist/src/daemon/${datagram}`);
 await make('src/daemon/listener.ts', 'dist/src/daemon/listener');
 await make('src/daemon/fetcher.ts', 'dist/src/daemon/fetcher');
 await make('src/daemon/verifier.ts', 'dist/src/daemon/verifier');
 await make('src/ulogport.ts', 'dist/src/ulogport');
 await make('src/system/pfxworker.ts', 'dist/src/system/pfxworker');
+await makeModule('src/client/ca/main.ts', 'dist/src/client/authority');

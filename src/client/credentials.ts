@@ -66,7 +66,10 @@ export function readCertificate(name: string, source: unknown, role: string): X5
     throw new TypeError(`"${name}" expected a certificate: text in PEM, or bytes`);
   }
   try {
-    return new X509Certificate(source);
+    const certificate = new X509Certificate(source);
+    // Read only when it is asked for: it may be none, in a certificate that is one.
+    void certificate.publicKey;
+    return certificate;
   } catch {
     throw refusal(`${role} is none`, 'it is one in PEM or DER');
   }

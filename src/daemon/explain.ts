@@ -14,8 +14,11 @@ import { HitLines } from '../net/lines.js';
 import { decodePacket, fillFromHit, newPacket, type Packet } from '../net/packet.js';
 import { errorCode, OperatorError } from '../system/error.js';
 import { admit, TransientMemory } from './admission.js';
+import { certificateHolder } from './asked.js';
 import type { Config } from './config.js';
+import { datagramsOf } from './datagramcapture.js';
 import { buildNumbers, type NumberSiteSettings, numberSettings } from './numbersite.js';
+import { formatService } from './schema.js';
 import { buildSequences, type SequenceSiteSettings, sequenceSettings } from './sequences.js';
 import { buildSite, type SiteSettings, siteSettings } from './site.js';
 
@@ -30,7 +33,11 @@ export interface Explanation {
   readonly method: string;
   readonly outcome: 'opened' | 'ran' | 'refused';
   readonly door?: string;
+  /** Of a datagram: the one service that it asks for. */
+  readonly service?: string;
   readonly client?: string;
+  /** Of a certificate, in hexadecimal. */
+  readonly serial?: string;
   readonly reason?: string;
 }
 
@@ -51,21 +58,30 @@ export function readCapture(path: string): Buffer {
  * @param atMs when its first packet came, in milliseconds since 1970; undefined: as the capture says, or now
  * @param explained called for each knock, in order
  */
-export function explainCapture(
+export async function explainCapture(
   config: Config,
   bytes: Buffer,
   atMs: number | undefined,
   explained: (explanation: Explanation) => void,
-): Remark[] {
-  const recognisers = recognisersOf(config, decision => explained(explain(config, decision)));
-  if (recognisers.length === 0)
-    return [
-      'the configuration has neither [port_sequence] nor a sequence nor sequence numbers: there is nothing to recognise',
-    ];
+): Promise<Remark[]> {
+  const line = new Line(decision => explained(explain(config, decision)));
+  const datagrams = await datagramsOf(config);
+  const recognisers = recognisersOf(config, line);
+  if (datagrams !== undefined) recognisers.push(packet => datagrams.take(packet, line));
+  if (recognisers.length === 0) return [nothingToRecognise];
   const packet = newPacket();
   const take = () => {
     for (const recognise of recognisers) recognise(packet);
   };
+  const found = readAll(bytes, atMs, take, packet);
+  await line.empty();
+  return [...found, ...(datagrams?.remarks ?? [])];
+}
+
+const nothingToRecognise =
+  'the configuration has neither [port_sequence] nor [datagram] nor a sequence nor sequence numbers: there is nothing to recognise';
+
+function readAll(bytes: Buffer, atMs: number | undefined, take: () => void, packet: Packet): Remark[] {
   if (!isCaptureFile(bytes)) return explainLines(bytes, atMs ?? Date.now(), take, packet);
   let shift: number | undefined;
   const summary = readCaptureFile(bytes, (ip, packetAt) => {
@@ -76,10 +92,37 @@ export function explainCapture(
   return remarks(summary);
 }
 
+/** Tells decisions in the order of their packets, though datagrams take a while, and judges datagrams one after the other. */
+class Line {
+  readonly #tell: (decision: Knock | Refusal) => void;
+  #last: Promise<void> | undefined;
+
+  constructor(tell: (decision: Knock | Refusal) => void) {
+    this.#tell = tell;
+  }
+
+  say(decision: Knock | Refusal): void {
+    if (this.#last === undefined) this.#tell(decision);
+    else this.#last = this.#last.then(() => this.#tell(decision));
+  }
+
+  sayLater(deciding: () => Promise<Knock | Refusal | undefined>): void {
+    this.#last = (this.#last ?? Promise.resolve()).then(async () => {
+      const decision = await deciding();
+      if (decision !== undefined) this.#tell(decision);
+    });
+  }
+
+  async empty(): Promise<void> {
+    await this.#last;
+  }
+}
+
 type Recogniser = (packet: Packet) => void;
 
-/** The methods of a configuration, as the listener has them. */
-function recognisersOf(config: Config, decided: (decision: Knock | Refusal) => void): Recogniser[] {
+/** The methods of a configuration, as the listener has them, but for datagrams. */
+function recognisersOf(config: Config, line: Line): Recogniser[] {
+  const decided = (decision: Knock | Refusal) => line.say(decision);
   const site = siteSettings(config);
   // Whose addresses a capture shows is not known here.
   const sequences = sequenceSettings(config, undefined);
@@ -148,15 +191,19 @@ function explainLines(
 }
 
 function explain(config: Config, decision: Knock | Refusal): Explanation {
-  const { at, source, method, door, client } = decision;
-  const isCommand = config.doors.some(({ name, kind }) => name === door && kind === 'command');
+  const { at, source, method, door, client, service, serial } = decision;
+  const known = config.doors.find(({ name }) => name === door);
+  const holder = client === undefined || method !== 'datagram' ? client : certificateHolder(client);
   return {
     at: new Date(at).toISOString(),
     source: formatAddress(source),
     method,
-    outcome: decision.outcome === 'refused' ? 'refused' : isCommand ? 'ran' : 'opened',
-    ...(door === undefined ? {} : { door }),
-    ...(client === undefined || client === '' ? {} : { client }),
+    outcome: decision.outcome === 'refused' ? 'refused' : known?.kind === 'command' ? 'ran' : 'opened',
+    // Of a datagram it may be a port that is of no door.
+    ...(door === undefined || (known === undefined && service !== undefined) ? {} : { door }),
+    ...(service === undefined ? {} : { service: formatService(service) }),
+    ...(holder === undefined || holder === '' ? {} : { client: holder }),
+    ...(serial === undefined ? {} : { serial }),
     ...(decision.outcome === 'refused' ? { reason: decision.reason } : {}),
   };
 }

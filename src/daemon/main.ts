@@ -323,13 +323,13 @@ async function runInstall(given: Given): Promise<number> {
   }
 }
 
-function runExplain(args: readonly string[], given: Given): void {
+async function runExplain(args: readonly string[], given: Given): Promise<void> {
   const [path = ''] = requireArguments(args, 'CAPTURE');
   const atMs = given.at === undefined ? undefined : Date.parse(given.at);
   if (Number.isNaN(atMs)) {
     throw new OperatorError('usage', `--at expected a time such as 2026-11-18T11:06:40Z, got "${given.at}"`);
   }
-  const remarks = explainCapture(config(given), readCapture(path), atMs, line =>
+  const remarks = await explainCapture(config(given), readCapture(path), atMs, line =>
     print(`${JSON.stringify(line)}\n`),
   );
   for (const remark of remarks) process.stderr.write(`portknockd: warning: ${path}: ${remark}\n`);

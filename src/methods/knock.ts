@@ -71,6 +71,8 @@ export interface Refusal {
    * `unknown-client` of a datagram: which flaw (methods/datagram/flaws.ts).
    */
   readonly detail: number | undefined;
+  /** The one service that was asked for, where it could still be told. */
+  readonly service?: { readonly protocol: number; readonly port: number } | undefined;
   /** The serial number of its certificate, in hexadecimal, where it could still be told. */
   readonly serial?: string | undefined;
 }

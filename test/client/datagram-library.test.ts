@@ -85,21 +85,6 @@ test('one port for each process, within its bounds', async t => {
   t.diagnostic(`port ${port}`);
 });
 
-test('behind NAT, a warning once; not for an address that was chosen', async () => {
-  const { datagram } = await import('../../src/client/datagram.js');
-  const request = { method: 'datagram', services: ['tcp/1'], serverCertificate, ...identity } as const;
-  const warnings = async (address: string | undefined) => {
-    const said: string[] = [];
-    const composer = datagram({ ...request, address });
-    // Whatever way there is out of here: without one there is nothing to warn of.
-    const targets = [{ family: 4, address: '127.0.0.1' } as const];
-    for (let round = 0; round < 2; round++) await composer.compose(targets, message => said.push(message));
-    return said;
-  };
-  assert.deepEqual(await warnings(undefined), []);
-  assert.deepEqual(await warnings('local'), []);
-});
-
 test('aborted: before, and while it waits', async t => {
   const receiver = await Receiver.open(t, serverKey);
   const service = await listening();

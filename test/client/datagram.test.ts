@@ -127,7 +127,7 @@ test('a dry run shows what would be sent, and it is that', async t => {
     ...{ host: '127.0.0.1', address: '127.0.0.1', bound: '127.0.0.1', time: tomorrow.toISOString() },
   });
   // A key for each datagram, and a port for each process.
-  assert.notEqual(datagrams[0]!.hex, hex);
+  assert.notEqual(datagrams[0]!.hex.slice(-130), hex!.slice(-130));
   const ports = await Promise.all(
     Array.from({ length: 3 }, async () => /UDP port (\d+)/.exec((await user.run(argv, { env })).stdout)![1]),
   );

@@ -39,14 +39,11 @@ function capture(packets: readonly Sent[]): Buffer {
 }
 
 /** In a line each. */
-function explained(from: Config, bytes: Buffer, atMs?: number): string[] {
+async function explained(from: Config, bytes: Buffer, atMs?: number): Promise<string[]> {
   const said: string[] = [];
   const line = ({ at, source, method, outcome, door, client, reason }: Explanation) =>
     `${Date.parse(at) - (atMs ?? noon)} ${source} ${method} ${reason ?? outcome} ${door} ${client}`;
-  assert.deepEqual(
-    explainCapture(from, bytes, atMs, explanation => said.push(line(explanation))),
-    [],
-  );
+  assert.deepEqual(await explainCapture(from, bytes, atMs, explanation => said.push(line(explanation))), []);
   return said;
 }
 
@@ -80,20 +77,20 @@ const outcomes = [
   '8000 192.0.2.7 sequence-number stale ssh laptop',
 ];
 
-test('connections that came in and that did not', () => {
-  assert.deepEqual(explained(config, capture(packets)), outcomes);
+test('connections that came in and that did not', async () => {
+  assert.deepEqual(await explained(config, capture(packets)), outcomes);
 });
 
-test('sequence numbers alone', () => {
+test('sequence numbers alone', async () => {
   const alone = { ...config, portSequence: undefined };
-  assert.deepEqual(explained(alone, capture(packets)), outcomes);
+  assert.deepEqual(await explained(alone, capture(packets)), outcomes);
 });
 
-test('other periods, and a port that numbers are derived for', () => {
+test('other periods, and a port that numbers are derived for', async () => {
   const sequenceNumber = { periodMs: 1000, toleranceMs: 0, port: 2222, guessesPerSecond: 10 };
   const one = { ...config, sequenceNumber, doors: config.doors.slice(0, 1) };
   const sequence = (after: number, port: number) => numberOf('laptop', port, noon + after, 1000);
-  const said = explained(
+  const said = await explained(
     one,
     capture([
       { at: 0, sequence: sequence(0, 22) },
@@ -107,14 +104,14 @@ test('other periods, and a port that numbers are derived for', () => {
   ]);
 });
 
-test('a capture explained as if it had begun at another time: the numbers are old then', () => {
+test('a capture explained as if it had begun at another time: the numbers are old then', async () => {
   const late = noon + 10 * minute;
-  assert.deepEqual(explained(config, capture([{ at: 0, sequence: laptop }]), late), [
+  assert.deepEqual(await explained(config, capture([{ at: 0, sequence: laptop }]), late), [
     '0 192.0.2.7 sequence-number stale ssh laptop',
   ]);
 });
 
-test('beside a port sequence', () => {
+test('beside a port sequence', async () => {
   const address = parseAddress('192.0.2.7')!;
   const ports = composeSealed({
     siteKey,
@@ -130,15 +127,15 @@ test('beside a port sequence', () => {
     { at: index * 10, port, sourcePort: 50_000 + index, sequence: index },
     { at: index * 10 + 5, sequence: index === 3 ? laptop : index },
   ]);
-  assert.deepEqual(explained(config, capture(knock)), [
+  assert.deepEqual(await explained(config, capture(knock)), [
     '35 192.0.2.7 sequence-number opened ssh laptop',
     '150 192.0.2.7 port-sequence opened mail tablet',
   ]);
 });
 
-test('a door that numbers do not open has none', () => {
+test('a door that numbers do not open has none', async () => {
   const doors = config.doors.map(door => ({ ...door, sequenceNumber: false }) as Door);
-  assert.deepEqual(explained({ ...config, doors }, capture(packets)), []);
+  assert.deepEqual(await explained({ ...config, doors }, capture(packets)), []);
 });
 
 test('what the log says beside the reason', () => {

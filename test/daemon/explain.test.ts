@@ -85,9 +85,9 @@ const lines = (ports: readonly number[], source = '192.0.2.7') =>
   ports.map(port => `${port} ${source}\n`).join('');
 
 /** Explains a capture. @returns what was printed, and the remarks */
-function explain(config: Config, capture: string | Buffer, atMs?: number) {
+async function explain(config: Config, capture: string | Buffer, atMs?: number) {
   const said: Explanation[] = [];
-  const remarks = explainCapture(config, Buffer.from(capture), atMs, each => said.push(each));
+  const remarks = await explainCapture(config, Buffer.from(capture), atMs, each => said.push(each));
   return { said, remarks };
 }
 
@@ -158,24 +158,24 @@ const knocks: readonly [string, string, readonly object[]][] = [
 ];
 
 for (const [name, hits, expected] of knocks) {
-  test(`hit lines: ${name}`, t => {
-    assert.deepEqual(explain(configOf(t), hits, noon), { said: expected, remarks: [] });
+  test(`hit lines: ${name}`, async t => {
+    assert.deepEqual(await explain(configOf(t), hits, noon), { said: expected, remarks: [] });
   });
 }
 
-test('a classic knock can be heard again and again', t => {
-  const { said } = explain(configOf(t), lines(classic(1)).repeat(3), noon);
+test('a classic knock can be heard again and again', async t => {
+  const { said } = await explain(configOf(t), lines(classic(1)).repeat(3), noon);
   assert.deepEqual(
     said.map(({ outcome }) => outcome),
     ['opened', 'opened', 'opened'],
   );
 });
 
-test('two sources that knock at once are two knocks', t => {
+test('two sources that knock at once are two knocks', async t => {
   const mine = sealed({ time: noon });
   const theirs = sealed({ clientId: 8, key: 0x2b, address: '2001:db8::1' });
   const mixed = mine.map((port, index) => `${port} 192.0.2.7\n${theirs[index]} 2001:db8::1\n`).join('');
-  const { said } = explain(configOf(t), mixed, noon);
+  const { said } = await explain(configOf(t), mixed, noon);
   assert.deepEqual(
     said.map(({ client, source }) => [client, source]),
     [
@@ -185,8 +185,11 @@ test('two sources that knock at once are two knocks', t => {
   );
 });
 
-test('lines that are no hits are remarked on, and hits without a time are of now', t => {
-  const { said, remarks } = explain(configOf(t), `nonsense\n# fine\n${lines(sealed({ time: Date.now() }))}x`);
+test('lines that are no hits are remarked on, and hits without a time are of now', async t => {
+  const { said, remarks } = await explain(
+    configOf(t),
+    `nonsense\n# fine\n${lines(sealed({ time: Date.now() }))}x`,
+  );
   assert.deepEqual(
     said.map(({ outcome }) => outcome),
     ['opened'],
@@ -224,28 +227,28 @@ const captures: readonly [string, Buffer, string][] = [
 ];
 
 for (const [name, bytes, source] of captures) {
-  test(`a capture of ${name}: a knock at the time of its last packet`, t => {
-    assert.deepEqual(explain(configOf(t), bytes), {
+  test(`a capture of ${name}: a knock at the time of its last packet`, async t => {
+    assert.deepEqual(await explain(configOf(t), bytes), {
       said: [{ ...common, source, at: lastAt, outcome: 'opened', door: 'ssh', client: 'laptop' }],
       remarks: [],
     });
   });
 }
 
-test('a capture explained as if it had begun at another time', t => {
+test('a capture explained as if it had begun at another time', async t => {
   const config = configOf(t);
   const bytes = capture(sealed(), 101, asIs);
-  const late = explain(config, bytes, noon + 3_600_000).said;
+  const { said: late } = await explain(config, bytes, noon + 3_600_000);
   assert.deepEqual(late, [
     { ...refused('stale', 'ssh', 'laptop'), at: new Date(noon + 3_600_015).toISOString() },
   ]);
   assert.deepEqual(
-    explain(config, bytes, noon + 100).said.map(({ outcome, at }) => [outcome, at]),
+    (await explain(config, bytes, noon + 100)).said.map(({ outcome, at }) => [outcome, at]),
     [['opened', new Date(noon + 115).toISOString()]],
   );
 });
 
-test('what is no SYN, and a SYN that is sent again, are no part of a knock', t => {
+test('what is no SYN, and a SYN that is sent again, are no part of a knock', async t => {
   const others = sealed().flatMap((port, index) => {
     const segment = { sourcePort: 2000 + index, port, sequence: index };
     const packets = [
@@ -256,31 +259,31 @@ test('what is no SYN, and a SYN that is sent again, are no part of a knock', t =
     ];
     return packets.map(each => record('little', noon / 1000, index, overIPv4(each)));
   });
-  const { said } = explain(configOf(t), pcap('little', 101, others));
+  const { said } = await explain(configOf(t), pcap('little', 101, others));
   assert.deepEqual(
     said.map(({ outcome }) => outcome),
     ['opened'],
   );
 });
 
-test('damage and unknown link types are remarked on', t => {
+test('damage and unknown link types are remarked on', async t => {
   const config = configOf(t);
   const whole = capture(sealed(), 101, asIs);
-  const { said, remarks } = explain(config, whole.subarray(0, whole.length - 3));
+  const { said, remarks } = await explain(config, whole.subarray(0, whole.length - 3));
   assert.deepEqual(said, []);
   assert.match(remarks.join(), /^the capture is damaged at byte \d+: /);
-  const odd = explain(config, capture([40_000], 147, asIs));
+  const odd = await explain(config, capture([40_000], 147, asIs));
   assert.deepEqual(odd, { said: [], remarks: ['1 packets have a link type (147) that is not known'] });
 });
 
-test('without a window there is nothing to recognise', t => {
-  const { said, remarks } = explain(read(t, ''), lines(sealed()), noon);
+test('without a window there is nothing to recognise', async t => {
+  const { said, remarks } = await explain(read(t, ''), lines(sealed()), noon);
   assert.deepEqual(
     [said, remarks],
     [
       [],
       [
-        'the configuration has neither [port_sequence] nor a sequence nor sequence numbers: there is nothing to recognise',
+        'the configuration has neither [port_sequence] nor [datagram] nor a sequence nor sequence numbers: there is nothing to recognise',
       ],
     ],
   );

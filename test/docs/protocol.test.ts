@@ -167,12 +167,12 @@ test('section 4 lists the reasons of the code, and no others', () => {
   for (const word of words) assert.ok((reasons as readonly string[]).includes(word), word);
 });
 
-test('section 5: explain prints the example for the knock of section 1.4', () => {
+test('section 5: explain prints the example for the knock of section 1.4', async () => {
   const [example] = codeBlocks(section(text, '5'), 'json');
   const source = formatAddress(parseAddress(sealedVector.address!)!);
   const lines = sealedVector.ordered.map(port => `${port} ${source}\n`).join('');
   const printed: string[] = [];
-  const remarks = explainCapture(config(), Buffer.from(lines), sealedVector.time_ms, explanation =>
+  const remarks = await explainCapture(config(), Buffer.from(lines), sealedVector.time_ms, explanation =>
     printed.push(`${JSON.stringify(explanation)}\n`),
   );
   assert.deepEqual(remarks, []);

@@ -1,5 +1,5 @@
 /**
- * The key and the first block of a datagram's cipher, from the secret that client and server share (PROTOCOL.md section 8.2).
+ * The key and the first block of a datagram's cipher, from the secret that client and server share (PROTOCOL.md section 8.1).
  */
 import { expand, extract } from '../../crypto/derive.js';
 import type { Version } from './format.js';

@@ -29,7 +29,7 @@ interface Ground {
 }
 
 /** What is known so far of a datagram and its sender: the names that a refusal can tell. */
-type Account = Pick<Refusal, 'source' | 'at' | 'door' | 'client' | 'serial'>;
+type Account = Pick<Refusal, 'source' | 'at' | 'door' | 'client' | 'service' | 'serial'>;
 
 /** Why a datagram is refused. */
 type Objection = readonly [reason: Reason, detail?: number];
@@ -83,7 +83,8 @@ export class Datagram {
     certificatesAt: number,
   ): Promise<Verdict> {
     const { service, time } = plaintext.request;
-    const asked = { ...account, door: doorOf(ground.site, service)?.name ?? nameOfService(service) };
+    const door = doorOf(ground.site, service)?.name ?? nameOfService(service);
+    const asked = { ...account, door, service };
     const digest = createHash('sha256').update(plaintext.signed).digest();
     const early = objectionToRequest(plaintext, asked, ground.site) ?? this.#objectionToCopy(digest);
     if (early !== undefined) return refuse(asked, early);
@@ -100,7 +101,7 @@ export class Datagram {
       this.#objectionToRights(judged.certificate, service, ground.site) ??
       objectionToSignature(plaintext, judged.certificate);
     if (late !== undefined) return refuse(known, late);
-    const { source, at, door } = known;
+    const { source, at } = known;
     const { client, serial } = holderOf(judged.certificate);
     const once = { digest, time: time * 1000 };
     return authenticate({ method, door, client, source, at, once, service, serial });
