@@ -8,7 +8,7 @@ import type { Server } from 'node:net';
 import { formatAddress, isUnicast, parseAddress } from '../net/address.js';
 import { OperatorError } from '../system/error.js';
 import { tellAdmitted } from './admitted.js';
-import { isCertificateHolder, mayStayOpen } from './asked.js';
+import { findNamed, isCertificateHolder, mayStayOpen } from './asked.js';
 import { type CaptureSource, openCapture } from './capture.js';
 import { openAsked } from './certified.js';
 import { anyone, type Config, type Door, Permissions, type SequenceSettings } from './config.js';
@@ -231,7 +231,7 @@ export class Monitor {
     if (request.ask === 'reload') return this.reload();
     if (request.ask === 'install') return requireGuard(this.#guard).load(this.#config);
     if (request.ask === 'remove') return requireGuard(this.#guard).remove();
-    const door = this.#config.doors.find(({ name }) => name === request.door);
+    const door = findNamed(this.#config, request.door);
     const source = parseAddress(request.address);
     if (door === undefined) throw new OperatorError('no-door', `there is no door "${request.door}"`);
     if (source === undefined) throw new OperatorError('bad-address', `"${request.address}" is no address`);

@@ -111,18 +111,21 @@ export function formatStatus(status: Status): string {
       'knocks',
       knocks.map(k => [k.at, k.outcome, k.client ?? '?', k.door ?? '?', k.source]),
     ),
-    ...(status.lists === undefined
-      ? []
-      : section(
-          `lists   ${status.lists.outcome} at ${status.lists.at}`,
-          status.lists.lines.map(line => [line]),
-        )),
+    ...listsSection(status),
     ...section(
       'counted',
       counted.map(([name, value]) => [String(value), name]),
     ),
     '',
   ].join('\n');
+}
+
+function listsSection({ lists }: Status): string[] {
+  if (lists === undefined) return [];
+  return section(
+    `lists   ${lists.outcome} at ${lists.at}`,
+    lists.lines.map(line => [line]),
+  );
 }
 
 function section(title: string, rows: readonly (readonly string[])[]): string[] {

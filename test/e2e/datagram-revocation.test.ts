@@ -1,7 +1,7 @@
 /** Certificates that are revoked while the daemon runs: by a file and by servers, at once, on time, and over restarts. */
 import assert from 'node:assert/strict';
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { pointOf } from '../../src/crypto/agreement.js';
@@ -193,16 +193,12 @@ describe('revocation', { skip: notIsolated }, () => {
     const silent = 'require("net").createServer(() => {}).listen(8000, "127.0.0.1", () => console.log("on"))';
     await scene.server.namespace.start(process.execPath, ['-e', silent]).line(/on/);
     await scene.daemon.run();
-    // Until then it is setpriv, on its way to have none.
-    const find =
-      "for p in $(grep -lz fetcher.cjs /proc/[0-9]*/cmdline); do p=${p%/cmdline}; grep -q '^node' $p/comm && echo ${p#/proc/}; done | head -n 1";
-    const shell = (script: string) => scene.server.namespace.exec('sh', ['-c', script]);
-    const pid = await eventually('it runs', async () => (await shell(find)).trim() || undefined);
-    const status = await shell(`cat /proc/${pid}/status`);
+    const pid = await eventually('it runs', () => fetcher());
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
     assert.match(status, /^CapEff:\s0+$/m);
     assert.match(status, /^CapPrm:\s0+$/m);
     assert.match(status, /^NoNewPrivs:\s1$/m);
-    const environment = (await shell(`tr '\\0' '\\n' < /proc/${pid}/environ`)).trim().split('\n');
+    const environment = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').filter(Boolean);
     const names = environment.map(line => line.split('=')[0]).sort();
     assert.deepEqual(
       names.filter(name => name !== 'SSL_CERT_FILE'),
@@ -210,3 +206,18 @@ describe('revocation', { skip: notIsolated }, () => {
     );
   });
 });
+
+/** The process that gets lists, by its number; until it is node it is setpriv, on its way to have no privileges. */
+function fetcher(): string | undefined {
+  const read = (pid: string, name: string) => {
+    try {
+      return readFileSync(`/proc/${pid}/${name}`, 'latin1');
+    } catch {
+      // It has ended meanwhile.
+      return '';
+    }
+  };
+  return readdirSync('/proc').find(
+    pid => read(pid, 'cmdline').includes('fetcher.cjs') && read(pid, 'cmdline').startsWith(process.execPath),
+  );
+}

@@ -185,6 +185,11 @@ describe('datagrams', { skip: notIsolated }, () => {
       greeting,
       'a reload closes nothing that is allowed',
     );
+    const close = site.daemon.command(['close', 'tcp/24', site.client.ipv4]);
+    assert.equal((await close.end()).status, 0, close.output);
+    assert.equal(await site.state(24), 'silent');
+    await site.ask({ service: 'tcp/24' });
+    await eventually('opens', async () => (await site.client.greeting(near.ipv4, 24)) === greeting);
     await reload(site, { policy: 'none' });
     assert.match(site.program.stderr, /closed tcp\/24 for cert:laptop .*: no longer allowed/);
   });
@@ -217,6 +222,10 @@ describe('datagrams', { skip: notIsolated }, () => {
     await eventually('a datagram opens, after three tries at most', async () => {
       await site.ask();
       return (await site.client.greeting(near.ipv4, 22)) === greeting;
+    });
+    await eventually('noise does not use up the words for others', async () => {
+      await site.ask({ service: 'udp/53' });
+      return site.program.stderr.includes('unknown-command: cert:laptop');
     });
     assert.equal(noise.ending, undefined, 'all of that happened under the flood');
     await noise.kill();
