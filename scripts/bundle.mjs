@@ -93,6 +93,25 @@ const importMeta = { url: require('node:url').pathToFileURL(__filename).href };`
   chmodSync(`${base}.cjs`, 0o755);
 }
 
+/** What a program loads when it needs it: an ordinary CommonJS module, and the licences of what is in it. */
+async function makeModule(entry, base) {
+  const { metafile } = await build({
+    entryPoints: [entry],
+    outfile: `${base}.cjs`,
+    bundle: true,
+    platform: 'node',
+    target: 'node20.19',
+    format: 'cjs',
+    external: ['koffi'],
+    define: { 'import.meta': 'importMeta' },
+    banner: { js: `const importMeta = { url: require('node:url').pathToFileURL(__filename).href };` },
+    plugins: [leanMeow],
+    metafile: true,
+    logLevel: 'warning',
+  });
+  writeFileSync(`${base}.licences.txt`, licences(Object.keys(metafile.inputs)));
+}
+
 /** Everything that V8 needs to run a program: by itself it compiles a function only when it is called. */
 function compile(source, filename) {
   setFlagsFromString('--no-lazy');
@@ -109,3 +128,4 @@ await make('src/daemon/listener.ts', 'dist/src/daemon/listener');
 await make('src/daemon/verifier.ts', 'dist/src/daemon/verifier');
 await make('src/ulogport.ts', 'dist/src/ulogport');
 await make('src/system/pfxworker.ts', 'dist/src/system/pfxworker');
+await makeModule('src/client/ca/main.ts', 'dist/src/client/authority');

@@ -5,9 +5,14 @@ import { isAbsolute, join } from 'node:path';
 /** Where the socket service is asked for connections. */
 export const defaultServicePath = '/run/portknock/sockets';
 
+/** The folder of what the user keeps. */
+export function configurationDirectory(): string {
+  return join(base('XDG_CONFIG_HOME', 'APPDATA') ?? join(homedir(), '.config'), 'portknock');
+}
+
 /** The folder of the profiles. */
 export function profilesDirectory(): string {
-  return join(base('XDG_CONFIG_HOME', 'APPDATA') ?? join(homedir(), '.config'), 'portknock', 'profiles');
+  return join(configurationDirectory(), 'profiles');
 }
 
 /** The folder of what the client remembers. */

@@ -1,6 +1,6 @@
-/** A command line → what is to be done: one of nine forms, told apart by their first words. */
+/** A command line → what is to be done: one of ten forms, told apart by their first words. */
 import { closestMatch } from 'leven';
-import { dashed, integerArgument, type Options, readCommandLine } from '../system/command-line.js';
+import { dashed, integerArgument, isGiven, type Options, readCommandLine } from '../system/command-line.js';
 import { OperatorError } from '../system/error.js';
 
 const table = {
@@ -44,6 +44,11 @@ const table = {
   serverCertificate: { kind: 'text' },
   knockPort: { kind: 'text' },
   verify: { kind: 'flag' },
+  directory: { kind: 'text' },
+  days: { kind: 'text' },
+  right: { kind: 'texts' },
+  server: { kind: 'text' },
+  service: { kind: 'texts' },
   help: { kind: 'flag', short: 'h' },
   version: { kind: 'flag', short: 'V' },
 } as const;
@@ -90,6 +95,7 @@ export type Invocation =
       readonly options: ClientOptions;
     }
   | { readonly form: 'import'; readonly file: string; readonly options: ClientOptions }
+  | { readonly form: 'ca'; readonly words: readonly string[]; readonly options: ClientOptions }
   | { readonly form: 'profiles' | 'socket-service'; readonly options: ClientOptions };
 
 const delivering: readonly OptionName[] = [
@@ -122,6 +128,11 @@ const allowed: Readonly<
     ...['socket', 'fdpass', 'timeout', 'ipv4', 'ipv6', 'quiet', 'verbose'],
   ] as OptionName[],
   import: ['name', 'host', 'force', 'quiet', 'for', 'profiles'],
+  // Which command takes which of them, ca/main.ts says.
+  ca: [
+    ...['directory', 'name', 'days', 'right', 'server', 'host', 'service', 'passwordFile', 'force'],
+    ...['json', 'quiet'],
+  ] as OptionName[],
   profiles: ['json'],
   'socket-service': ['listen', 'profiles'],
 };
@@ -134,6 +145,7 @@ const shapes = {
   proxy: 'portknock proxy PROFILE HOST PORT',
   connect: 'portknock connect HOST PORT',
   import: 'portknock import FILE',
+  ca: 'portknock ca COMMAND',
   profiles: 'portknock profiles',
   'socket-service': 'portknock socket-service',
 };
@@ -176,6 +188,7 @@ function shape(input: readonly string[], options: ClientOptions): Extract<Invoca
     requireCount('import', input, 2);
     return { form: 'import', file: second!, options };
   }
+  if (first === 'ca') return { form: 'ca', words: input.slice(1), options };
   if (first === 'sequence') return sequence(input, options);
   if (first === 'proxy') {
     requireCount('proxy', input, 4);
@@ -227,13 +240,13 @@ function requireCount(form: Form, input: readonly string[], count: number, hint?
 }
 
 function subcommandHint(word: string): string | undefined {
-  const words = ['proxy', 'connect', 'import', 'profiles', 'sequence', 'datagram', 'socket-service'];
+  const words = ['proxy', 'connect', 'import', 'profiles', 'sequence', 'datagram', 'ca', 'socket-service'];
   const near = closestMatch(word, words, { maxDistance: 2 });
   return near && `did you mean: portknock ${near}?`;
 }
 
 function requireAllowed(form: Form, options: ClientOptions): void {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined && value !== false);
+  const given = Object.entries(options).filter(([, value]) => isGiven(value));
   for (const [name] of given as [OptionName, unknown][]) {
     if (allowed[form].includes(name)) continue;
     const home = (Object.keys(allowed) as Form[]).find(other => allowed[other].includes(name));

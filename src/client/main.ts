@@ -28,6 +28,8 @@ async function run(invocation: Invocation): Promise<number> {
       return (await import('./import.js')).listProfiles(invocation.options);
     case 'proxy':
       return (await import('./proxy.js')).runProxy(invocation);
+    case 'ca':
+      return (await import('./authority.js')).runAuthority(invocation);
     case 'socket-service':
       return (await import('./socketservice.js')).runSocketService(invocation.options);
     case 'connect':

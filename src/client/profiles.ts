@@ -9,7 +9,16 @@ import { replaceFile } from './files.js';
 import { profilesDirectory } from './folders.js';
 
 const extension = '.json';
-const subcommands = ['import', 'proxy', 'connect', 'profiles', 'sequence', 'datagram', 'socket-service'];
+const subcommands = [
+  'import',
+  'proxy',
+  'connect',
+  'profiles',
+  'sequence',
+  'datagram',
+  'ca',
+  'socket-service',
+];
 /** Far more than the doors of any server take. */
 export const longestProfile = 65_536;
 

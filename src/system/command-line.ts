@@ -102,6 +102,11 @@ export function dashed(name: string): string {
   return name.length === 1 ? `-${name}` : `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`;
 }
 
+/** Whether an option stood on the command line. */
+export function isGiven(value: string | boolean | readonly string[] | undefined): boolean {
+  return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
+}
+
 /** A whole number in decimal digits within bounds. @throws OperatorError `usage` */
 export function integerArgument(name: string, text: string, lowest: number, highest: number): number {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;

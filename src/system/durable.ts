@@ -49,7 +49,7 @@ export function openFixed(path: string, length: number, flags = 0): number {
  * @param durable whether it is to be on the disk when this returns
  * @throws Error of Node with its `code`
  */
-export function writeNew(path: string, text: string, mode: number, durable: boolean): void {
+export function writeNew(path: string, text: string | Uint8Array, mode: number, durable: boolean): void {
   const fd = openSync(path, 'wx', mode);
   try {
     writeFileSync(fd, text);
