@@ -128,4 +128,5 @@ await make('src/daemon/listener.ts', 'dist/src/daemon/listener');
 await make('src/daemon/verifier.ts', 'dist/src/daemon/verifier');
 await make('src/ulogport.ts', 'dist/src/ulogport');
 await make('src/system/pfxworker.ts', 'dist/src/system/pfxworker');
+await makeModule('src/client/allowed.ts', 'dist/src/client/allowed');
 await makeModule('src/client/ca/main.ts', 'dist/src/client/authority');
