@@ -114,10 +114,11 @@ export function inDate(issues: readonly Issue[], name: string, now: number): Iss
 /** What a certificate permits to ask for. */
 export function rightsIn(der: Uint8Array): readonly Right[] {
   const { extensions = [] } = Certificate.fromBER(copyOf(der));
-  const values = extensions.map(
-    ({ extnID, extnValue }) => [extnID, extnValue.valueBlock.valueHexView] as const,
-  );
-  return rightsOf({ extensions: new Map(values) });
+  return rightsOf({
+    extensions: new Map(
+      extensions.map(({ extnID, extnValue }) => [extnID, extnValue.valueBlock.valueHexView] as const),
+    ),
+  });
 }
 
 /** The rights of a certificate, for people; empty where it has none. */
