@@ -87,7 +87,6 @@ export class Monitor {
     this.#guard?.closeForbidden((client, door) => this.#isStillAllowed(client, door));
     this.#errands.start();
     await this.#startListener();
-    this.#revocation.start();
     this.#control = await serveControl(controlPath(this.#config.stateDirectory), request =>
       this.#answer(request),
     );
@@ -114,6 +113,8 @@ export class Monitor {
           this.#listenerEnded(how);
         },
       });
+      // Before the settings: what waits to be verified must not be without the lists that we have.
+      this.#revocation.start();
       this.#listener.configure(this.#config);
     });
   }
@@ -308,8 +309,8 @@ export class Monitor {
     }
     this.#config = config;
     this.#permissions = new Permissions(config);
-    this.#listener.configure(config);
     this.#revocation.adopt(config);
+    this.#listener.configure(config);
   }
 
   /** An opening made by hand, here or with nft, is nobody's to forbid. */

@@ -253,3 +253,23 @@ test('without a file for digests a datagram cannot be remembered, and clients ca
   assert.ok(both.isHeard({ clientId: 7, time: noon }));
   assert.equal(both.isHeard({ clientId: 8, time: noon }), false);
 });
+
+test('the floor falls after a clock was set back only once digests are durable by themselves', async t => {
+  const hour = 3_600_000;
+  for (const isSafe of [true, false]) {
+    const both = memory(t, temporaryFolder(t), 'datagrams', thisBoot, noon);
+    let synced = 0;
+    both.heard = {
+      sync: () => {
+        synced++;
+        if (!isSafe) throw new Error('EIO');
+      },
+    } as unknown as Heard;
+    await new Promise<void>(resolve => both.raise(noon + hour, resolve));
+    assert.deepEqual([both.delayOf(noon + hour), synced], [undefined, 0]);
+    // It is raised again only where it has fallen.
+    both.raise(noon, () => {});
+    assert.equal(synced, 1);
+    assert.equal(both.delayOf(noon + hour) === undefined, !isSafe);
+  }
+});
