@@ -1,37 +1,30 @@
-/** What a certificate allows to ask for, as far as its holder can tell: a door's services are known to its server alone. */
+/** What a certificate allows, as far as its holder can tell: a door's services are known to its server alone. */
+import type { X509Certificate } from 'node:crypto';
 import * as asn1js from 'asn1js';
-import {
-  decodeAlternativeNames,
-  decodeRights,
-  formatRight,
-  permits,
-  type Right,
-  rightsId,
-} from '../methods/datagram/rights.js';
+import { isForClients } from '../crypto/usage.js';
+import { formatRight, permits, rightsOf } from '../methods/datagram/rights.js';
 import { tcp, udp } from '../net/packet.js';
 
-/** The services that may be asked for. */
-export interface AllowedServices {
-  /** Whether a service such as `tcp/22` may be one of them. */
+/** What may be done with a certificate. */
+export interface Allowance {
+  /** Whether a client may sign with it. */
+  readonly isForClients: boolean;
+  /** Whether a service such as `tcp/22` may be asked for. */
   includes(service: string): boolean;
-  /** All of them, such as `tcp/2000, door/ssh`; empty where there is none. */
+  /** All that may be asked for, such as `tcp/2000, door/ssh`; empty where there is nothing. */
   readonly text: string;
 }
 
-/** RFC 5280 section 4.2.1.6. */
-const subjectAltName = '2.5.29.17';
-
-/** @param certificate DER */
-export function allowedBy(certificate: Uint8Array): AllowedServices {
-  const extensions = extensionsOf(certificate);
-  const names = extensions.get(subjectAltName);
-  const own = extensions.get(rightsId);
-  const rights: readonly Right[] = [
-    ...(names === undefined ? [] : decodeAlternativeNames(names)),
-    ...((own === undefined ? undefined : decodeRights(own)) ?? []),
-  ];
+/** What a certificate allows. */
+export function allowedBy(certificate: X509Certificate): Allowance {
+  const extensions = extensionsOf(certificate.raw);
+  const values = extensions.map(
+    ({ extnID, extnValue }) => [extnID, extnValue.valueBlock.valueHexView] as const,
+  );
+  const rights = rightsOf({ extensions: new Map(values) });
   const hasDoors = rights.some(({ kind }) => kind === 'door');
   return {
+    isForClients: isForClients(certificate, extensions),
     includes: service => hasDoors || permits(rights, parseService(service), undefined),
     text: rights.map(formatRight).join(', '),
   };
@@ -42,20 +35,23 @@ function parseService(service: string): { readonly protocol: number; readonly po
   return { protocol: protocol === 'tcp' ? tcp : udp, port: Number(port) };
 }
 
-/** The values of its extensions, DER, by their OIDs. */
-function extensionsOf(certificate: Uint8Array): Map<string, Uint8Array> {
-  const [body] = partsOf(asn1js.fromBER(certificate).result);
-  // RFC 5280 section 4.1: extensions [3].
-  const tagged = partsOf(body).find(({ idBlock }) => idBlock.tagClass === 3 && idBlock.tagNumber === 3);
-  const [extensions] = partsOf(tagged);
-  return new Map(
-    partsOf(extensions).flatMap(extension => {
-      const [id, ...rest] = partsOf(extension);
-      const value = rest.at(-1);
-      if (!(id instanceof asn1js.ObjectIdentifier) || !(value instanceof asn1js.OctetString)) return [];
-      return [[id.getValue(), value.valueBlock.valueHexView] as const];
-    }),
-  );
+interface Extension {
+  readonly extnID: string;
+  readonly critical: boolean;
+  readonly extnValue: asn1js.OctetString;
+}
+
+/** RFC 5280 section 4.1: extensions [3] of the part that is signed. */
+function extensionsOf(certificate: Uint8Array): Extension[] {
+  const [signed] = partsOf(asn1js.fromBER(certificate).result);
+  const tagged = partsOf(signed).find(({ idBlock }) => idBlock.tagClass === 3 && idBlock.tagNumber === 3);
+  return partsOf(partsOf(tagged)[0]).flatMap(extension => {
+    const [id, ...rest] = partsOf(extension);
+    const [flag, extnValue] = rest.length === 2 ? rest : [undefined, rest[0]];
+    if (!(id instanceof asn1js.ObjectIdentifier) || !(extnValue instanceof asn1js.OctetString)) return [];
+    const critical = flag instanceof asn1js.Boolean && flag.getValue();
+    return [{ extnID: id.getValue(), critical, extnValue }];
+  });
 }
 
 function partsOf(value: asn1js.AsnType | undefined): readonly asn1js.AsnType[] {

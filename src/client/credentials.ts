@@ -11,7 +11,7 @@ import {
   requestLength,
   signatureBlockLength,
 } from '../methods/datagram/format.js';
-import { type AllowedServices, allowedBy } from './allowed.js';
+import { type Allowance, allowedBy } from './allowed.js';
 import { KnockError } from './failure.js';
 
 /** As a request has them. */
@@ -38,9 +38,6 @@ export interface Flaw {
   readonly isFatal: boolean;
 }
 
-/** The extended key usages of a certificate for clients (RFC 5280 section 4.2.1.12). */
-const clientAuth = '1.3.6.1.5.5.7.3.2';
-const anyUsage = '2.5.29.37.0';
 /** What a datagram has room for, at least one byte of padding beside it (PROTOCOL.md section 8.1). */
 const longestCertificate =
   ((longestDatagram - headerLength - pointLength) & ~15) - 1 - requestLength - signatureBlockLength;
@@ -69,7 +66,10 @@ export function readCertificate(name: string, source: unknown, role: string): X5
     throw new TypeError(`"${name}" expected a certificate: text in PEM, or bytes`);
   }
   try {
-    return new X509Certificate(source);
+    const certificate = new X509Certificate(source);
+    // Read only when it is asked for: it may be none, in a certificate that is one.
+    void certificate.publicKey;
+    return certificate;
   } catch {
     throw refusal(`${role} is none`, 'it is one in PEM or DER');
   }
@@ -102,13 +102,14 @@ export function flawsOf(
   time: number,
 ): Flaw[] {
   const name = `the certificate of ${nameOf(certificate)}`;
+  const allowed = allowedBy(certificate);
   const ask = 'ask whoever issued it for another';
   const fatal = (message: string, hint = ask): Flaw => ({ message, hint, isFatal: true });
   const span = outside(certificate, time);
   const serverSpan = outside(server, time);
   return [
     ...(span === undefined ? [] : [fatal(`${name} ${span}`, `${ask}, or see that the clock is right`)]),
-    ...(isForClients(certificate) ? [] : [fatal(`${name} is not one for clients`)]),
+    ...(allowed.isForClients ? [] : [fatal(`${name} is not one for clients`)]),
     ...(certificate.raw.length <= longestCertificate
       ? []
       : [
@@ -116,7 +117,7 @@ export function flawsOf(
             `${name} has ${certificate.raw.length} bytes, and a datagram has room for ${longestCertificate}`,
           ),
         ]),
-    ...rightsFlaws(name, allowedBy(certificate.raw), services).map(message => fatal(...message)),
+    ...rightsFlaws(name, allowed, services).map(message => fatal(...message)),
     ...(serverSpan === undefined
       ? []
       : [
@@ -131,19 +132,13 @@ export function flawsOf(
 
 function rightsFlaws(
   name: string,
-  allowed: AllowedServices,
+  allowed: Allowance,
   services: readonly string[],
 ): [message: string, hint: string][] {
   const refused = services.filter(service => !allowed.includes(service));
   if (refused.length === 0) return [];
   const hint = allowed.text === '' ? 'it allows nothing' : `it allows ${allowed.text}`;
   return [[`${name} does not allow ${refused.join(', ')}`, `${hint}; ask whoever issued it for another`]];
-}
-
-function isForClients({ ca, keyUsage }: X509Certificate): boolean {
-  // Node calls the extended usages so; there are none where it says nothing of them.
-  const usages: readonly string[] | undefined = keyUsage;
-  return !ca && (usages === undefined || usages.includes(clientAuth) || usages.includes(anyUsage));
 }
 
 /** How a time is not within the dates of a certificate; undefined where it is. */

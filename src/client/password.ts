@@ -1,4 +1,5 @@
 /** Passwords of files: from a file, the environment or the person at the terminal; never from the command line, which ps shows. */
+import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { OperatorError } from '../system/error.js';
 import { readPassphraseFile } from '../system/secret.js';
@@ -23,7 +24,6 @@ export async function findPassword(file: string | undefined, purpose: string): P
 
 /** Asks at the terminal, which shows nothing of what is typed. @throws OperatorError `no-password` where nothing is */
 export async function askPassword(question: string): Promise<string> {
-  const { createInterface } = await import('node:readline');
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: silent, terminal: true, historySize: 0 });
   process.stderr.write(question);

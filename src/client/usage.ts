@@ -13,6 +13,7 @@ usage: portknock PROFILE [DOOR] [options]
        portknock HOST BASE-PORT COMMAND-ID --classic-passphrase-file F [options]
        portknock sequence HOST PORT[:udp]... [options]
        portknock sequence HOST --one-time-sequences FILE [options]
+       portknock datagram HOST --port tcp/PORT --pfx F --server-certificate F [--verify] [options]
        portknock proxy PROFILE HOST PORT [--door DOOR] [options]
        portknock connect HOST PORT --psk-file F [options]
        portknock connect HOST PORT [--socket PATH] [options]
@@ -28,7 +29,7 @@ usage: portknock PROFILE [DOOR] [options]
   -4, --ipv4              only IPv4
   -6, --ipv6              only IPv6
       --raw               through a raw socket; needs CAP_NET_RAW
-  -n, --dry-run           print the ports, one a line, and send nothing
+  -n, --dry-run           print what would be sent: ports, one a line, or datagrams; and send nothing
       --time TIME         fix the clock: ISO 8601, or milliseconds since 1970
       --json              print the result as one JSON object
   -q, --quiet             print errors only
@@ -46,6 +47,15 @@ Plain sequences, as knock sends them to knockd: 7000, 8000:udp, 9000/udp, ssh
   -u, --udp                       all of the ports are UDP
       --one-time-sequences FILE   the next line of a copy of the server's file, marked in it before it is sent;
                                   knocking again while waiting repeats that line and takes no other
+
+Datagrams, as sKnock has them: one for each service, signed by a certificate, never answered
+      --port tcp/PORT|udp/PORT    what is asked for
+      --pfx FILE                  the client's key and certificate, PKCS #12
+      --password-file FILE        its password; else PORTKNOCK_PASSWORD in the environment, else it is asked for
+      --server-certificate FILE   the server's certificate, PEM or DER
+      --knock-port PORT           the UDP port that it goes to (one of 10000 to 60000)
+      --verify                    wait for the port that is asked for, knocking 3 times at most
+      --address ADDR              the address to sign: the one that the server sees (auto: the local one)
 
 Sequence numbers, in the first packet of the connection itself: connect, and proxy with such a profile
   -p, --psk-file FILE         the key, one line; needs CAP_NET_ADMIN. Without it, the socket service is asked

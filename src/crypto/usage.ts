@@ -22,8 +22,11 @@ const understood = new Set([
   '2.5.29.32',
 ]);
 
+/** What of an extension is looked at. */
+export type ReadExtension = Pick<Extension, 'extnID' | 'critical' | 'extnValue'>;
+
 /** Whether a client may sign with it. A usage that is not said is any; one that cannot be read is none. */
-export function isForClients(x509: X509Certificate, extensions: readonly Extension[]): boolean {
+export function isForClients(x509: X509Certificate, extensions: readonly ReadExtension[]): boolean {
   if (x509.ca || extensions.some(({ critical, extnID }) => critical && !understood.has(extnID))) return false;
   if (!permitsUsage(extensions, digitalSignature)) return false;
   if (!extensions.some(({ extnID }) => extnID === extendedKeyUsageId)) return true;
@@ -33,7 +36,7 @@ export function isForClients(x509: X509Certificate, extensions: readonly Extensi
 }
 
 /** Whether a key usage, if there is one, has a bit. */
-export function permitsUsage(extensions: readonly Extension[], bit: number): boolean {
+export function permitsUsage(extensions: readonly ReadExtension[], bit: number): boolean {
   const usage = extensions.find(({ extnID }) => extnID === keyUsageId);
   if (usage === undefined) return true;
   const { result } = asn1js.fromBER(usage.extnValue.valueBlock.valueHexView);

@@ -38,8 +38,8 @@ const mistakes: readonly [change: object, message: RegExp][] = [
   [{ host: '' }, /^TypeError: "host" expected a text$/],
   [{ host: 7 }, /^TypeError: "host"/],
   [
-    { method: 'datagram' },
-    /^TypeError: "method" expected "port-sequence" or "plain-sequence", got "datagram"$/,
+    { method: 'challenge' },
+    /^TypeError: "method" expected "port-sequence", "plain-sequence" or "datagram", got "challenge"$/,
   ],
   [
     { basePort: 65281 },

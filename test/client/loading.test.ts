@@ -82,3 +82,14 @@ test('a trace shows the names of functions', async t => {
     /unexpected: Error: broken on purpose\n[\s\S]*at dryRun \(.*portknock\.bundle\.cjs:\d+/,
   );
 });
+
+test('what reads strangers’ certificates and PKCS #12 files is in none of the programs that must start soon', () => {
+  const text = (path: string) =>
+    readFileSync(new URL(`../../src/${path}.bundle.cjs`, import.meta.url), 'utf8');
+  const isIn = (library: string, path: string) => text(path).includes(`\n// node_modules/${library}/`);
+  for (const path of ['client/portknock', 'daemon/portknockd', 'daemon/listener']) {
+    for (const library of ['node-forge', 'pkijs']) assert(!isIn(library, path), `${library} in ${path}`);
+  }
+  assert(isIn('node-forge', 'system/pfxworker'));
+  assert(isIn('asn1js', 'client/portknock'));
+});

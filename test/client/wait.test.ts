@@ -39,6 +39,23 @@ test('refusals that go on are', async () => {
   assert.deepEqual(await race.opening, { outcome: 'refused', address: '127.0.0.1' });
 });
 
+test('while another knock is to come, refusals say nothing', async t => {
+  const port = await freePort();
+  const race = new DoorRace(['127.0.0.1'], port);
+  race.knocked(false);
+  setTimeout(() => listen(t, port), 500);
+  const opening = await race.opening;
+  assert(opening.outcome === 'opened');
+  opening.socket.destroy();
+});
+
+test('after the last knock they say all', async () => {
+  const race = new DoorRace(['127.0.0.1'], await freePort());
+  race.knocked(false);
+  setTimeout(() => race.knocked(true), 300);
+  assert.deepEqual(await race.opening, { outcome: 'refused', address: '127.0.0.1' });
+});
+
 test('with another knock they count anew', async t => {
   const port = await freePort();
   const race = new DoorRace(['127.0.0.1'], port);

@@ -45,6 +45,7 @@ test('what need not be said', () => {
 const refused: readonly [changes: object, ...expected: RegExp[]][] = [
   [{ key: undefined }, /^"key" is missing$/],
   [{ key: `${key.slice(0, 60)}\n` }, /^"key" expected a private key in PEM, without a password$/],
+  [{ key: 'a short secret' }, /^"key" expected a private key in PEM, without a password$/],
   [{ key: pem('sealed.key') }, /^"key" expected a private key in PEM, without a password$/],
   [{ key: pem('alice.pem') }, /^"key" expected a private key in PEM/],
   [{ certificate: key }, /^"certificate" expected a certificate in PEM$/],
@@ -78,22 +79,29 @@ test('what is written is read as it was', () => {
       .map(([protocol, port]) => `${protocol}/${port}`),
     { minLength: 1, maxLength: 4 },
   );
-  const profiles: fc.Arbitrary<DatagramProfile> = fc.record({
-    name: fc.constantFrom('work', 'a.b-c_d'),
-    host: fc.constantFrom(undefined, 'example.org', '2001:db8::1'),
-    method: fc.constant('datagram' as const),
-    certificate: fc.constant(minimal.certificate),
-    key: fc.constant(key),
-    serverCertificate: fc.constant(minimal.server_certificate),
-    knockPort: fc.option(fc.integer({ min: 1, max: 65535 }), { nil: undefined }),
-    address: fc.constantFrom('auto', 'local', '192.0.2.1', '2001:db8::1'),
-    doors: fc
-      .dictionary(fc.constantFrom('web', 'ssh', 'a-b'), fc.record({ services, singleUse: fc.boolean() }), {
-        minKeys: 1,
-        noNullPrototype: true,
-      })
-      .map(doors => new Map(Object.entries(doors))),
-  });
+  const profiles: fc.Arbitrary<DatagramProfile> = fc.record(
+    {
+      name: fc.constantFrom('work', 'a.b-c_d'),
+      host: fc.constantFrom(undefined, 'example.org', '2001:db8::1'),
+      method: fc.constant('datagram' as const),
+      certificate: fc.constant(minimal.certificate),
+      key: fc.constant(key),
+      serverCertificate: fc.constant(minimal.server_certificate),
+      knockPort: fc.option(fc.integer({ min: 1, max: 65535 }), { nil: undefined }),
+      address: fc.constantFrom('auto', 'local', '192.0.2.1', '2001:db8::1'),
+      doors: fc
+        .dictionary(
+          fc.constantFrom('web', 'ssh', 'a-b'),
+          fc.record({ services, singleUse: fc.boolean() }, { noNullPrototype: true }),
+          {
+            minKeys: 1,
+            noNullPrototype: true,
+          },
+        )
+        .map(doors => new Map(Object.entries(doors))),
+    },
+    { noNullPrototype: true },
+  );
   fc.assert(
     fc.property(profiles, profile => {
       assert.deepEqual(parseProfile(formatProfile(profile)), profile);

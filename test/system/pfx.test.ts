@@ -4,6 +4,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
+import forge from 'node-forge';
 import { OperatorError } from '../../src/system/error.js';
 import { readPfx, readPfxFile } from '../../src/system/pfx.js';
 import { authority, client, Openssl } from './openssl.js';
@@ -54,6 +55,16 @@ for (const [name, password, options] of good) {
     assert(opened.equals(keyOf('alice')));
   });
 }
+
+test('opened: the empty password as no bytes at all, as some programs write it', () => {
+  const { pki, pkcs12, asn1 } = forge;
+  const [key, certificate] = ['rsa.key', 'rsa.pem'].map(name => openssl.read(name).toString());
+  const made = pkcs12.toPkcs12Asn1(pki.privateKeyFromPem(key!), pki.certificateFromPem(certificate!), null, {
+    algorithm: '3des',
+  });
+  const bytes = Buffer.from(asn1.toDer(made).getBytes(), 'binary');
+  assert.deepEqual(readPfx(bytes, '').certificate, der('rsa'));
+});
 
 test('opened: several certificates, those of others are authorities', () => {
   const all = ['bob', 'alice', 'ca'].map(name => openssl.read(`${name}.pem`));

@@ -113,12 +113,8 @@ export function inDate(issues: readonly Issue[], name: string, now: number): Iss
 
 /** What a certificate permits to ask for. */
 export function rightsIn(der: Uint8Array): readonly Right[] {
-  const { serialNumber, extensions = [] } = Certificate.fromBER(copyOf(der));
-  const x509 = new X509Certificate(der);
+  const { extensions = [] } = Certificate.fromBER(copyOf(der));
   return rightsOf({
-    serial: serialText(serialNumber.valueBlock.valueHexView),
-    commonName: nameOf(x509),
-    key: x509.publicKey,
     extensions: new Map(
       extensions.map(({ extnID, extnValue }) => [extnID, extnValue.valueBlock.valueHexView] as const),
     ),

@@ -32,7 +32,7 @@ export type Right =
 const doorPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 
 /** All that a certificate permits, in either form. */
-export function rightsOf({ extensions }: Certificate): readonly Right[] {
+export function rightsOf({ extensions }: Pick<Certificate, 'extensions'>): readonly Right[] {
   const names = extensions.get(alternativeNameId);
   const own = extensions.get(rightsIdRead);
   return [...((names && decodeAlternativeNames(names)) ?? []), ...((own && decodeRights(own)) ?? [])];
