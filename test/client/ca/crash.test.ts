@@ -158,6 +158,7 @@ test('without room, nothing is changed, and it is said', { skip: noOpenssl }, as
     });
     assert.equal(status, 1);
     assert.match(stderr, /the disk is full \(ENOSPC\); nothing was changed\n.*make room/);
+    assert.deepEqual(ca.files(), before.files);
     assert.deepEqual(await look(ca), before);
   }
 });
