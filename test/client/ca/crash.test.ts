@@ -96,6 +96,35 @@ describe('ended at every step', { skip: noOpenssl, concurrency: true }, () => {
   }
 });
 
+test('ended while it finishes what was interrupted, it is finished by the next', {
+  skip: noOpenssl,
+}, async t => {
+  const origin = new Authority(t);
+  await origin.do('init');
+  await origin.do('issue old --right tcp/22');
+  const before = await look(origin);
+  const [interrupted, ca] = [new Authority(t), new Authority(t)];
+  copyFrom(origin, interrupted);
+  const words = 'issue new --right tcp/22';
+  const all = await stepsOf(interrupted, words);
+  const happened = all.findIndex(line => /^renameSync pending\.tmp /.test(line)) + 1;
+  copyFrom(origin, interrupted);
+  assert.ok(!(await run(interrupted, words, { kind: 'kill', step: happened + 1 })));
+  copyFrom(interrupted, ca);
+  const { stderr } = await ca.run('list');
+  assert.match(stderr, /hint: what was interrupted before is finished: issued\/\w+\.pem, new\.pfx$/m);
+  copyFrom(interrupted, ca);
+  const steps = changing(await stepsOf(ca, 'list'));
+  assert.ok(steps.length > 2);
+  for (const step of steps) {
+    copyFrom(interrupted, ca);
+    assert.ok(!(await run(ca, 'list', { kind: 'kill', step })));
+    const found = await look(ca);
+    requireSound(ca, found, before);
+    assert.deepEqual(found.names, ['new', 'old']);
+  }
+});
+
 test('ended in the middle of being made, there is an authority or none', async t => {
   const ca = new Authority(t);
   const outcomes = new Set<boolean>();
@@ -129,6 +158,7 @@ test('without room, nothing is changed, and it is said', { skip: noOpenssl }, as
     });
     assert.equal(status, 1);
     assert.match(stderr, /the disk is full \(ENOSPC\); nothing was changed\n.*make room/);
+    assert.deepEqual(ca.files(), before.files);
     assert.deepEqual(await look(ca), before);
   }
 });
