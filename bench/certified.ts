@@ -3,7 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildDatagrams, datagramSettings } from '../src/daemon/datagramsite.js';
+import { readConfig } from '../src/daemon/settings.js';
 import { composeDatagram, type DatagramRequest } from '../src/methods/datagram/compose.js';
+import { headerLength, pointLength } from '../src/methods/datagram/format.js';
+import type { DatagramSite } from '../src/methods/datagram/site.js';
 import { parseAddress } from '../src/net/address.js';
 import { tcp } from '../src/net/packet.js';
 import { Daemon } from '../test/e2e/harness/daemon.js';
@@ -13,6 +17,7 @@ import type { Contender, DatagramShape, Garbage, KnockPacket } from './contender
 import { doorPort, makePlace, openForMs, type Place } from './namespaces.js';
 import { folderOnDisk } from './portknock.js';
 import { RunningDaemon } from './running.js';
+import type { Right } from './verifying.js';
 
 /** Anywhere. */
 const knockPort = 33_434;
@@ -67,8 +72,21 @@ export class Certified implements Contender {
 
   /** As long as a right one. */
   shaped(points: DatagramShape['points']): Garbage {
-    const [knock] = this.#compose('192.0.2.1', 0);
-    return { ports, shape: { bodyLength: knock!.payload!.length - 4 - 65, points } };
+    const { payload } = this.#compose('192.0.2.1', 0);
+    return { ports, shape: { bodyLength: payload!.length - headerLength - pointLength, points } };
+  }
+
+  /** What its daemon's thread is told. */
+  get site(): DatagramSite {
+    return buildDatagrams(datagramSettings(readConfig(this.#daemon.configFile))!, []);
+  }
+
+  /** A right datagram from each of these addresses. */
+  composeRights(sources: readonly string[]): readonly Right[] {
+    return sources.map(source => ({
+      source: parseAddress(source)!,
+      payload: Buffer.from(this.#compose(source, 0).payload!, 'latin1'),
+    }));
   }
 
   start(): Promise<void> {
@@ -89,14 +107,11 @@ export class Certified implements Contender {
 
   composeKnocks(sources: readonly string[]): readonly (readonly KnockPacket[])[] {
     return sources.map(source =>
-      Array.from(
-        { length: this.tries },
-        (_, index) => this.#compose(source, (index * tryAgainMs) / 1000)[0]!,
-      ),
+      Array.from({ length: this.tries }, (_, index) => this.#compose(source, (index * tryAgainMs) / 1000)),
     );
   }
 
-  #compose(source: string, later: number): KnockPacket[] {
+  #compose(source: string, later: number): KnockPacket {
     const payload = composeDatagram({
       ...this.#identity,
       service: { protocol: tcp, port: doorPort },
@@ -104,7 +119,7 @@ export class Certified implements Contender {
       time: Math.floor(Date.now() / 1000) + later,
       ephemeral: randomBytes(32),
     });
-    return [{ port: knockPort, payload: Buffer.from(payload).toString('latin1') }];
+    return { port: knockPort, payload: Buffer.from(payload).toString('latin1') };
   }
 }
 

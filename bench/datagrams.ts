@@ -10,7 +10,10 @@ import { timeKnocks, valueFrom } from './latency.js';
 import { pinDaemon } from './processors.js';
 import { atLeast, type Figure, figureOf, type Unit } from './table.js';
 import type { Way } from './tries.js';
+import { measureVerifying } from './verifying.js';
 
+/** As many as are verified in a second or so. */
+const rights = 3000;
 const rates = [1000, 5000, 20_000] as const;
 /** The share that is to open, in %. */
 const wanted = 99;
@@ -29,7 +32,9 @@ export async function measureDatagrams(
 ): Promise<Figure[]> {
   const times = await measureTimes([portknock, certified, ...others], knocks);
   for (const contender of [certified, ...others]) pinDaemon(await contender.processes());
-  return [...times, ...(await measureFloods(certified, others, floodedTries))];
+  const sources = Array.from({ length: rights }, () => certified.place.freshSource());
+  const verified = await measureVerifying(certified.site, certified.composeRights(sources));
+  return [...times, ...verified, ...(await measureFloods(certified, others, floodedTries))];
 }
 
 async function measureTimes(contenders: readonly Contender[], knocks: number): Promise<Figure[]> {

@@ -52,12 +52,13 @@ export class Shaped {
   }
 }
 
-function makePoints(count: number): Buffer[] {
+/** Points of the curve, each of a key by chance. */
+export function makePoints(count: number): Buffer[] {
   const maker = createECDH('prime256v1');
   return Array.from({ length: count }, () => maker.generateKeys());
 }
 
 /** Uncompressed, as its first byte says; on the curve, one in 2^256. */
-function makeRandom(count: number): Buffer[] {
+export function makeRandom(count: number): Buffer[] {
   return Array.from({ length: count }, () => Buffer.concat([Buffer.of(4), randomBytes(pointLength - 1)]));
 }

@@ -143,4 +143,5 @@ await make('src/daemon/fetcher.ts', 'dist/src/daemon/fetcher');
 await make('src/daemon/verifier.ts', 'dist/src/daemon/verifier');
 await make('src/ulogport.ts', 'dist/src/ulogport');
 await make('src/system/pfxworker.ts', 'dist/src/system/pfxworker');
+await makeModule('src/client/allowed.ts', 'dist/src/client/allowed');
 await makeModule('src/client/ca/main.ts', 'dist/src/client/authority');

@@ -3,6 +3,7 @@
  * answers, so what it would surely refuse is said here.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { isP256, pointOf } from '../crypto/agreement.js';
 import {
   headerLength,
@@ -11,7 +12,7 @@ import {
   requestLength,
   signatureBlockLength,
 } from '../methods/datagram/format.js';
-import { type Allowance, allowedBy } from './allowed.js';
+import type { Allowance } from './allowed.js';
 import { KnockError } from './failure.js';
 
 /** As a request has them. */
@@ -102,7 +103,7 @@ export function flawsOf(
   time: number,
 ): Flaw[] {
   const name = `the certificate of ${nameOf(certificate)}`;
-  const allowed = allowedBy(certificate);
+  const allowed = allowanceOf(certificate);
   const ask = 'ask whoever issued it for another';
   const fatal = (message: string, hint = ask): Flaw => ({ message, hint, isFatal: true });
   const span = outside(certificate, time);
@@ -128,6 +129,12 @@ export function flawsOf(
           },
         ]),
   ];
+}
+
+function allowanceOf(certificate: X509Certificate): Allowance {
+  // What scripts/bundle.mjs makes of allowed.ts: its library is loaded for datagrams alone.
+  const { allowedBy } = createRequire(import.meta.url)('./allowed.cjs') as typeof import('./allowed.js');
+  return allowedBy(certificate);
 }
 
 function rightsFlaws(

@@ -20,6 +20,7 @@ usage: portknock PROFILE [DOOR] [options]
        portknock import FILE|- [--name NAME] [--host HOST] [--force] [--for USER[,USER]]
        portknock profiles [--json]
        portknock socket-service [--listen PATH] [--profiles FOLDER]
+       portknock ca init|issue NAME|server NAME|revoke NAME|crl|list [options]
 
   -w, --wait PORT         until the TCP port is open, knocking again where needed
   -t, --timeout DURATION  how long to wait (10s)
@@ -70,6 +71,15 @@ The socket service gives users without privilege or key connections that begin w
       --for USER[,USER]       whom it connects with the profile that is imported
       --profiles FOLDER       where its profiles are (/etc/portknock/sockets)
       --listen PATH           listen there; without it one request is served, as systemd has it
+
+A CA of one's own, whose certificates open doors by datagram
+      --directory FOLDER          where it is (~/.config/portknock/ca)
+      --right tcp/22              what issue lets the client ask for: also udp/8000-8100, door/NAME; several may be given
+      --service DOOR=tcp/22       a door of the profile that issue writes, for rights that name no single service
+      --server NAME, --host HOST  whose profile it is to be, where there are several servers; and where that is
+      --days N                    how long it is in date: init 3650, issue and server 365, crl and revoke 30
+      --password-file FILE        the password of the PKCS #12 file; else PORTKNOCK_PASSWORD, else it is asked for
+      --force                     issue another certificate beside one in date
 
 In an ssh configuration: ProxyCommand portknock proxy PROFILE %h %p
 Exit status: 0 done, 1 failed, 2 wrong use, 3 did not open in time. More: man portknock

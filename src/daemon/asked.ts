@@ -25,11 +25,19 @@ export function findAsked({ doors, datagram }: Config, service: Service): Servic
   return datagram.policy === 'none' ? 'unknown-command' : doorless(service, openForMs);
 }
 
+/** The door of this name; or a service of no door by its own, where datagrams may open it. */
+export function findNamed(config: Config, name: string): Door | undefined {
+  const service = parseService(name);
+  if (service === undefined) return config.doors.find(door => door.name === name);
+  const asked = findAsked(config, service);
+  return typeof asked === 'object' && asked.name === name ? asked : undefined;
+}
+
 /** Whether what a datagram has opened may stay open. @param door its name, or a service of no door */
 export function mayStayOpen(config: Config, door: string): boolean {
   const service = parseService(door);
   if (service !== undefined) return typeof findAsked(config, service) === 'object';
-  const named = config.doors.find(({ name }) => name === door);
+  const named = findNamed(config, door);
   return config.datagram !== undefined && named?.kind === 'services' && named.datagram;
 }
 

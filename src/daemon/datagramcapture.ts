@@ -37,8 +37,8 @@ export async function datagramsOf(config: Config): Promise<CapturedDatagrams | u
   const take = (packet: Packet, waiting: Waiting) => {
     if (packet.protocol !== udp || !isCandidate(packet.payload)) return;
     if (remarks.length === 0) remarks.push(withoutLists);
-    const source = Uint8Array.from(packet.source);
-    const kept = { ...packet, source, payload: Uint8Array.from(packet.payload) };
+    // The payload is a piece of the capture, which stays as it is.
+    const kept = { ...packet, source: Uint8Array.from(packet.source) };
     waiting.sayLater(async () => {
       const verdict = await judge(method, kept);
       return verdict?.outcome === 'knock' ? admit(verdict, memory) : verdict;

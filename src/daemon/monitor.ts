@@ -8,7 +8,7 @@ import type { Server } from 'node:net';
 import { formatAddress, isUnicast, parseAddress } from '../net/address.js';
 import { OperatorError } from '../system/error.js';
 import { tellAdmitted } from './admitted.js';
-import { isCertificateHolder, mayStayOpen } from './asked.js';
+import { findNamed, isCertificateHolder, mayStayOpen } from './asked.js';
 import { type CaptureSource, openCapture } from './capture.js';
 import { openAsked } from './certified.js';
 import { anyone, type Config, type Door, Permissions, type SequenceSettings } from './config.js';
@@ -87,7 +87,6 @@ export class Monitor {
     this.#guard?.closeForbidden((client, door) => this.#isStillAllowed(client, door));
     this.#errands.start();
     await this.#startListener();
-    this.#revocation.start();
     this.#control = await serveControl(controlPath(this.#config.stateDirectory), request =>
       this.#answer(request),
     );
@@ -114,6 +113,8 @@ export class Monitor {
           this.#listenerEnded(how);
         },
       });
+      // Before the settings: what waits to be verified must not be without the lists that we have.
+      this.#revocation.start();
       this.#listener.configure(this.#config);
     });
   }
@@ -231,7 +232,7 @@ export class Monitor {
     if (request.ask === 'reload') return this.reload();
     if (request.ask === 'install') return requireGuard(this.#guard).load(this.#config);
     if (request.ask === 'remove') return requireGuard(this.#guard).remove();
-    const door = this.#config.doors.find(({ name }) => name === request.door);
+    const door = findNamed(this.#config, request.door);
     const source = parseAddress(request.address);
     if (door === undefined) throw new OperatorError('no-door', `there is no door "${request.door}"`);
     if (source === undefined) throw new OperatorError('bad-address', `"${request.address}" is no address`);
@@ -308,8 +309,8 @@ export class Monitor {
     }
     this.#config = config;
     this.#permissions = new Permissions(config);
-    this.#listener.configure(config);
     this.#revocation.adopt(config);
+    this.#listener.configure(config);
   }
 
   /** An opening made by hand, here or with nft, is nobody's to forbid. */

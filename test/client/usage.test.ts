@@ -49,6 +49,8 @@ const wrong: readonly [line: string, message: RegExp, hint: RegExp][] = [
   ['home ssh --pfx f', /^--pfx has no meaning/, /portknock datagram HOST/],
   ['home ssh --verify', /^--verify has no meaning/, /portknock datagram HOST/],
   ['datagrm host 7000 8000', /too many: "8000"/, /did you mean: portknock datagram/],
+  ['home ssh --right tcp/22', /^--right has no meaning/, /portknock ca COMMAND/],
+  ['ca list --verify', /^--verify has no meaning/, /portknock datagram HOST/],
   ['home -u', /^--udp has no meaning/, /portknock sequence/],
   ['sequense host 7000 8000', /too many: "8000"/, /did you mean: portknock sequence/],
   ['home ssh --spelling spread', /^--spelling has no meaning/, /HOST BASE-PORT COMMAND-ID/],

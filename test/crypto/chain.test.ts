@@ -6,12 +6,14 @@ import { authorityName, isCertificateLayout, serialText } from '../../src/crypto
 import { Authorities } from '../../src/crypto/chain.js';
 import {
   alternativeNames,
+  basicConstraints,
   der,
   extension,
   keyUsage,
   makeAuthority,
   makeCertificate,
   old,
+  own,
   p256,
   purposes,
   sequence,
@@ -50,9 +52,27 @@ test('what no authority has signed is not remembered; what one has, good or not,
     'other-authority',
   );
   assert.equal(await word(authorities, randomBytes(300)), 'malformed');
+  const namesake = makeCertificate({ issuer: makeAuthority('root'), extensions: usual });
+  assert.equal(await word(authorities, namesake.certificate), 'other-authority');
   assert.equal(authorities.known, 0);
   assert.equal(await word(authorities, issue({ extensions: [keyUsage(0x08)] })), 'wrong-usage');
   assert.equal(authorities.known, 1);
+});
+
+test('who is no authority has signed nothing, whatever its key usage', async () => {
+  const extensions = [basicConstraints(false), keyUsage(0x06)];
+  const none = makeAuthority('none', { extensions });
+  const authorities = new Authorities([none.certificate]);
+  const { certificate } = makeCertificate({ issuer: none, extensions: usual });
+  assert.equal(await word(authorities, certificate), 'other-authority');
+  assert.equal(authorities.known, 0);
+});
+
+test('an authority has signed only what names it as its issuer', async () => {
+  const authorities = new Authorities([root.certificate]);
+  const issuer = { subject: 'another', key: root.key };
+  const { certificate } = makeCertificate({ issuer, extensions: usual });
+  assert.equal(await word(authorities, certificate), 'other-authority');
 });
 
 test('the certificate that was judged may be overwritten', async () => {
@@ -92,6 +112,7 @@ test('an authority is called after its key', () => {
 
 const odd: readonly (readonly [string, string, readonly Uint8Array[]])[] = [
   ['an extension twice', 'malformed', [...usual, old('1.1'), old('1.2')]],
+  ['one of our own twice', 'malformed', [...usual, own('tcp/1'), own('tcp/2')]],
   ['an unknown critical extension', 'wrong-usage', [...usual, extension('1.2.3.4', utf8('x'), true)]],
   ['an unknown extension', 'good', [...usual, extension('1.2.3.4', utf8('x'))]],
   ['a key usage that is none', 'malformed', [extension('2.5.29.15', utf8('x'), true)]],
@@ -128,6 +149,10 @@ test('a certificate is laid out in one way', () => {
     assert.ok(!isCertificateLayout(good.subarray(0, length)));
   const content = good.subarray(4);
   const parts: Buffer[] = [Buffer.concat([good, Uint8Array.of(0)])];
+  // Less than there is.
+  const short = Buffer.from(good);
+  short.writeUInt16BE(content.length - 1, 2);
+  parts.push(short);
   for (const head of [
     [0x30, 0x83, 0, content.length >> 8, content.length & 0xff],
     [0x30, 0x80],

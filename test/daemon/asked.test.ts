@@ -1,7 +1,13 @@
 /** What the monitor makes of word of a datagram: it opens what the configuration allows, one service, and says so. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { certificateHolder, findAsked, isCertificateHolder, mayStayOpen } from '../../src/daemon/asked.js';
+import {
+  certificateHolder,
+  findAsked,
+  findNamed,
+  isCertificateHolder,
+  mayStayOpen,
+} from '../../src/daemon/asked.js';
 import { openAsked } from '../../src/daemon/certified.js';
 import type { Config, ServiceDoor } from '../../src/daemon/config.js';
 import { decodeFrame, encodeFrame, type Frame, packService, troubles } from '../../src/daemon/frames.js';
@@ -106,6 +112,16 @@ test('what was opened may stay for as long as it could be opened again', () => {
   assert.ok(!mayStayOpen(open, 'tcp/22'));
   for (const name of ['web', 'tcp/80']) assert.ok(!mayStayOpen({ ...open, datagram: undefined }, name));
   assert.equal(typeof findAsked(config, { protocol: tcp, port: 443 }), 'object');
+});
+
+test('a door is found by its name, and a service of no door by its own where a datagram may open it', () => {
+  assert.equal(findNamed(config, 'web'), web);
+  assert.equal(findNamed(open, 'tcp/8080')?.name, 'tcp/8080');
+  for (const name of ['gone', 'tcp/8080', 'tcp/80', 'tcp/22'])
+    assert.equal(findNamed(config, name), undefined);
+  for (const name of ['tcp/80', 'tcp/22', 'tcp/08080', 'tcp/0', 'tcp/']) {
+    assert.equal(findNamed(open, name), undefined, name);
+  }
 });
 
 test('the holder of a certificate is no client of the configuration', () => {

@@ -142,7 +142,7 @@ test('knocks of both methods are told in the order of their packets', async () =
 test('IPv6; a list that is required is not looked at; a port of no door', async () => {
   const made = issue();
   const from = { address: '2001:db8::7' };
-  const bytes = capture([datagram(noon, compose(made, from), 6)]);
+  const bytes = capture([datagram(noon, compose(made, from), 6), datagram(noon, Buffer.from('after it'))]);
   const { said } = await explained(configOf(site, 'none', true), bytes);
   assert.deepEqual(said.map(words), ['datagram opened web tcp/2000 cert:laptop 03']);
   const doorless = { ...configOf(site, 'drop'), doors: [] };

@@ -26,13 +26,14 @@ function newFloor(t: TestContext, path: string, boot = thisBoot, now = noon): Fl
   return new Floor(fd, boot, now);
 }
 
+const lowFloor = { inherited: 0, covers: () => false } as unknown as Floor;
+
 /** With a clock that the test sets, and a floor that covers nothing. */
 function open(t: TestContext, path: string, now = noon) {
   const fd = openHeardFile(path);
   t.after(() => closeSync(fd));
   const clock = { now };
-  const floor = newFloor(t, join(temporaryFolder(t), 'floor'));
-  return Object.assign(new Heard(fd, floor, skewMs, () => clock.now), { clock });
+  return Object.assign(new Heard(fd, lowFloor, skewMs, () => clock.now), { clock });
 }
 
 const newPath = (t: TestContext) => join(temporaryFolder(t), 'datagrams');
@@ -101,7 +102,8 @@ test('a place that was written anew and is torn leaves nothing acceptable, also 
   const bytes = readFileSync(path);
   heard.accept(digestOf('new'), noon + 10 * skewMs);
   const whole = readFileSync(path).subarray(0, placeLength);
-  for (let length = 1; length < placeLength; length++) {
+  // In each of its fields, and at their borders.
+  for (const length of [1, 8, 9, 24, 27, 31]) {
     const torn = Buffer.from(bytes);
     torn.set(whole.subarray(0, length), 0);
     if (torn.equals(bytes)) continue;
@@ -130,15 +132,21 @@ test('a place damaged at any byte counts as heard for as long as it could be acc
   }
 });
 
+const fullFiles = new Map<number, Buffer>();
+
 /** A file whose places have all been written. */
 function fullFile(t: TestContext, time: number): Buffer {
+  const made = fullFiles.get(time);
+  if (made !== undefined) return made;
   const path = newPath(t);
   const covering = { inherited: 0, covers: () => true } as unknown as Floor;
   const fd = openHeardFile(path);
   const heard = new Heard(fd, covering, skewMs, () => time);
   for (let count = 0; count < places; count++) heard.accept(digestOf(`full ${count}`), time);
   closeSync(fd);
-  return readFileSync(path);
+  const bytes = readFileSync(path);
+  fullFiles.set(time, bytes);
+  return bytes;
 }
 
 test('a ring that is full of datagrams that could still be accepted takes no more, and forgets none', t => {
@@ -159,6 +167,7 @@ test('what had to make room stays refused, also when the clock is set back and a
   const later = noon + 10 * skewMs;
   const heard = open(t, path, later);
   for (let count = 0; count < 100; count++) heard.accept(digestOf(`later ${count}`), later);
+  assert.equal(heard.digests().length, places * 16, 'no more are held than there are places');
   for (const each of [heard, open(t, path, noon)]) {
     each.clock.now = noon;
     for (const count of [0, 99, 100, places - 1]) assert.ok(each.isHeard(digestOf(`full ${count}`), noon));
@@ -190,8 +199,7 @@ test('entries of a clock that was ahead stay until their time has come', t => {
 test('a full disk refuses, and nothing is remembered that was not kept', t => {
   const fd = openSync('/dev/full', 'r+');
   t.after(() => closeSync(fd));
-  const floor = newFloor(t, join(temporaryFolder(t), 'floor'));
-  const heard = new Heard(fd, floor, skewMs, () => noon);
+  const heard = new Heard(fd, lowFloor, skewMs, () => noon);
   for (let tries = 0; tries < 3; tries++) {
     assert.throws(() => heard.accept(digestOf('a'), noon), { code: 'ENOSPC' });
     assert.equal(heard.isHeard(digestOf('a'), noon), false);
@@ -204,7 +212,7 @@ test('a disk that is for reading only refuses, and the file is as it was', t => 
   const bytes = readFileSync(path);
   const fd = openSync(path, 'r');
   t.after(() => closeSync(fd));
-  const heard = new Heard(fd, newFloor(t, join(temporaryFolder(t), 'floor')), skewMs, () => noon);
+  const heard = new Heard(fd, lowFloor, skewMs, () => noon);
   assert.throws(() => heard.accept(digestOf('b'), noon), { code: 'EBADF' });
   assert.ok(heard.isHeard(digestOf('a'), noon));
   assert.deepEqual(readFileSync(path), bytes);
@@ -244,4 +252,24 @@ test('without a file for digests a datagram cannot be remembered, and clients ca
   both.accept({ clientId: 7, time: noon });
   assert.ok(both.isHeard({ clientId: 7, time: noon }));
   assert.equal(both.isHeard({ clientId: 8, time: noon }), false);
+});
+
+test('the floor falls after a clock was set back only once digests are durable by themselves', async t => {
+  const hour = 3_600_000;
+  for (const isSafe of [true, false]) {
+    const both = memory(t, temporaryFolder(t), 'datagrams', thisBoot, noon);
+    let synced = 0;
+    both.heard = {
+      sync: () => {
+        synced++;
+        if (!isSafe) throw new Error('EIO');
+      },
+    } as unknown as Heard;
+    await new Promise<void>(resolve => both.raise(noon + hour, resolve));
+    assert.deepEqual([both.delayOf(noon + hour), synced], [undefined, 0]);
+    // It is raised again only where it has fallen.
+    both.raise(noon, () => {});
+    assert.equal(synced, 1);
+    assert.equal(both.delayOf(noon + hour) === undefined, !isSafe);
+  }
 });

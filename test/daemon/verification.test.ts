@@ -175,3 +175,13 @@ test('one that has long lists to read is given the time that it takes', async t 
   await until(() => bench.isQuiet);
   assert.deepEqual([bench.dropped, bench.troubles], [0, []]);
 });
+
+test('lists that are there before the settings are known before anything is verified', async t => {
+  const bench = new Bench(t);
+  bench.verification.configure(undefined);
+  bench.verification.setLists('lists');
+  bench.verification.configure(settings);
+  bench.send();
+  await until(() => bench.isQuiet);
+  assert.equal(bench.verdicts[0]?.door, 'settings 1000 lists heard 48');
+});

@@ -1,6 +1,8 @@
 /** Datagrams signed by certificates, from the kernel's rule to the service: what opens, for how long, and what does not. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Daemon, type DaemonSettings, type Settings } from './harness/daemon.js';
 import { eventually } from './harness/eventually.js';
 import type { Host } from './harness/host.js';
@@ -133,6 +135,28 @@ describe('datagrams', { skip: notIsolated }, () => {
     await site.program.line(/opened tcp\/22/);
   });
 
+  test('kill -9 of either process at any moment opens nothing twice', async t => {
+    const site = await Site.start(t, { open_for: '500ms' });
+    let opened = 0;
+    for (let round = 0; round < 8; round++) {
+      const bytes = await site.ask();
+      await sleep(round * 3);
+      const pid = round % 2 === 0 ? site.program.pid : Number(listenerUnder(site.program.pid));
+      process.kill(pid, 'SIGKILL');
+      await site.program.ended;
+      const set = ['--json', 'list', 'set', 'inet', 'portknock', 'open4'];
+      const hadOpened = (await site.server.namespace.exec('nft', set)).includes('"expires"');
+      if (hadOpened) opened++;
+      await site.shuts(22);
+      await site.daemon.run();
+      await send(site.client, near.ipv4, bytes);
+      const line = await site.program.line(/refused: replayed|opened tcp\/22/);
+      assert(!hadOpened || line.includes('replayed'), `opened twice: ${site.program.output}`);
+      await site.shuts(22);
+    }
+    t.diagnostic(`${opened} had opened when the kill came`);
+  });
+
   test('another address than its own is refused, or with allow_other_address opened', async t => {
     const site = await Site.start(t);
     const { program, client } = site;
@@ -185,6 +209,11 @@ describe('datagrams', { skip: notIsolated }, () => {
       greeting,
       'a reload closes nothing that is allowed',
     );
+    const close = site.daemon.command(['close', 'tcp/24', site.client.ipv4]);
+    assert.equal((await close.end()).status, 0, close.output);
+    assert.equal(await site.state(24), 'silent');
+    await site.ask({ service: 'tcp/24' });
+    await eventually('opens', async () => (await site.client.greeting(near.ipv4, 24)) === greeting);
     await reload(site, { policy: 'none' });
     assert.match(site.program.stderr, /closed tcp\/24 for cert:laptop .*: no longer allowed/);
   });
@@ -217,6 +246,10 @@ describe('datagrams', { skip: notIsolated }, () => {
     await eventually('a datagram opens, after three tries at most', async () => {
       await site.ask();
       return (await site.client.greeting(near.ipv4, 22)) === greeting;
+    });
+    await eventually('noise does not use up the words for others', async () => {
+      await site.ask({ service: 'udp/53' });
+      return site.program.stderr.includes('unknown-command: cert:laptop');
     });
     assert.equal(noise.ending, undefined, 'all of that happened under the flood');
     await noise.kill();
@@ -263,6 +296,12 @@ async function listenerOf(daemon: Daemon): Promise<{ pid: string }> {
   const command = daemon.command(['status', '--json']);
   await command.end();
   return { pid: String(JSON.parse(command.stdout).listener_pid) };
+}
+
+function listenerUnder(monitor: number): string {
+  const children = readFileSync(`/proc/${monitor}/task/${monitor}/children`, 'utf8').trim().split(' ');
+  const isListener = (pid: string) => readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('listener.cjs');
+  return children.find(isListener) ?? String(monitor);
 }
 
 /** Made for another server. */

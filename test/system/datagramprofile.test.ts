@@ -45,6 +45,7 @@ test('what need not be said', () => {
 const refused: readonly [changes: object, ...expected: RegExp[]][] = [
   [{ key: undefined }, /^"key" is missing$/],
   [{ key: `${key.slice(0, 60)}\n` }, /^"key" expected a private key in PEM, without a password$/],
+  [{ key: 'a short secret' }, /^"key" expected a private key in PEM, without a password$/],
   [{ key: pem('sealed.key') }, /^"key" expected a private key in PEM, without a password$/],
   [{ key: pem('alice.pem') }, /^"key" expected a private key in PEM/],
   [{ certificate: key }, /^"certificate" expected a certificate in PEM$/],

@@ -1,28 +1,30 @@
 /**
- * PKCS #12 files (RFC 7292) as the authority writes them: AES-256 and SHA-256, which OpenSSL 3 takes as its own. Key,
- * certificate and exactly one certificate of the authority, which sKnock's servers and clients want.
+ * PKCS #12 files (RFC 7292) as the authority writes them: AES-256 and SHA-256, as OpenSSL 3 does, in DER throughout, without
+ * which some programs read none. Key, certificate and exactly one certificate of the authority, which sKnock wants.
  */
-import type { KeyObject } from 'node:crypto';
+import { createCipheriv, createHmac, type KeyObject, pbkdf2Sync, randomBytes } from 'node:crypto';
 import * as asn1js from 'asn1js';
-import {
-  Attribute,
-  AuthenticatedSafe,
-  CertBag,
-  Certificate,
-  PFX,
-  PKCS8ShroudedKeyBag,
-  PrivateKeyInfo,
-  SafeBag,
-  SafeContents,
-} from 'pkijs';
 import { copyOf } from './extensions.js';
+import { macKey } from './mackey.js';
 
-const keyBagId = '1.2.840.113549.1.12.10.1.2';
-const certificateBagId = '1.2.840.113549.1.12.10.1.3';
-const localKeyId = '1.2.840.113549.1.9.21';
-const friendlyName = '1.2.840.113549.1.9.20';
-/** Readers without a native PBKDF2 take a tenth of a second for so many rounds. */
+const ids = {
+  data: '1.2.840.113549.1.7.1',
+  encryptedData: '1.2.840.113549.1.7.6',
+  keyBag: '1.2.840.113549.1.12.10.1.2',
+  certificateBag: '1.2.840.113549.1.12.10.1.3',
+  x509Certificate: '1.2.840.113549.1.9.22.1',
+  localKeyId: '1.2.840.113549.1.9.21',
+  friendlyName: '1.2.840.113549.1.9.20',
+  pbes2: '1.2.840.113549.1.5.13',
+  pbkdf2: '1.2.840.113549.1.5.12',
+  hmacWithSha256: '1.2.840.113549.2.9',
+  aes256Cbc: '2.16.840.1.101.3.4.1.42',
+  sha256: '2.16.840.1.101.3.4.2.1',
+} as const;
+
+/** Readers without a native PBKDF2 take some tenths of a second for so many rounds. */
 const rounds = 10_000;
+const keyLength = 32;
 
 /** What goes into it; certificates in DER. */
 export interface Contents {
@@ -33,60 +35,92 @@ export interface Contents {
 }
 
 /** @param password printable ASCII: programs differ over how other characters are written */
-export async function writeContainer(contents: Contents, password: string): Promise<Uint8Array> {
-  const secret = copyOf(Buffer.from(password, 'ascii'));
-  const protection = {
-    password: secret,
-    contentEncryptionAlgorithm: { name: 'AES-CBC', length: 256 },
-    hmacHashAlgorithm: 'SHA-256',
-    iterationCount: rounds,
-  };
-  const keys = await keyBag(contents, protection);
-  const safe = new AuthenticatedSafe({
-    parsedValue: {
-      safeContents: [
-        { privacyMode: 0, value: new SafeContents({ safeBags: [keys] }) },
-        { privacyMode: 1, value: new SafeContents({ safeBags: certificateBags(contents) }) },
-      ],
-    },
+export function writeContainer(contents: Contents, password: string): Uint8Array {
+  const keys = sequence(keyBag(contents, password));
+  const [algorithm, encrypted] = encrypt(der(sequence(...certificateBags(contents))), password);
+  // RFC 5652 section 8: the content is [0] IMPLICIT OCTET STRING.
+  const content = new asn1js.Primitive({
+    idBlock: { tagClass: 3, tagNumber: 0 },
+    valueHex: copyOf(encrypted),
   });
-  await safe.makeInternalValues({ safeContents: [{}, protection] });
-  const file = new PFX({ parsedValue: { integrityMode: 0, authenticatedSafe: safe } });
-  await file.makeInternalValues({
-    password: secret,
-    iterations: rounds,
-    pbkdf2HashAlgorithm: 'SHA-256',
-    hmacHashAlgorithm: 'SHA-256',
-  });
-  return new Uint8Array(file.toSchema().toBER(false));
+  const certificates = sequence(
+    oid(ids.encryptedData),
+    tagged(sequence(integer(0), sequence(oid(ids.data), algorithm, content))),
+  );
+  const safe = der(sequence(data(der(keys)), certificates));
+  return der(sequence(integer(3), data(safe), mac(safe, password)));
 }
 
-type Protection = Parameters<PKCS8ShroudedKeyBag['makeInternalValues']>[0];
-
-async function keyBag({ name, key }: Contents, protection: Protection): Promise<SafeBag> {
-  const der = key.export({ type: 'pkcs8', format: 'der' });
-  const bagValue = new PKCS8ShroudedKeyBag({ parsedValue: PrivateKeyInfo.fromBER(copyOf(der)) });
-  await bagValue.makeInternalValues(protection);
-  return new SafeBag({ bagId: keyBagId, bagValue, bagAttributes: attributes(name) });
+/** RFC 7292 section 4: MacData. */
+function mac(safe: Uint8Array, password: string): asn1js.Sequence {
+  const salt = randomBytes(16);
+  const digest = createHmac('sha256', macKey(password, salt, rounds))
+    .update(safe)
+    .digest();
+  const algorithm = sequence(oid(ids.sha256), new asn1js.Null());
+  return sequence(sequence(algorithm, octets(digest)), octets(salt), integer(rounds));
 }
 
-function certificateBags({ name, certificate, authority }: Contents): SafeBag[] {
-  const bag = (der: Uint8Array) => new CertBag({ parsedValue: Certificate.fromBER(copyOf(der)) });
+/** RFC 8018 section 6.2: PBES2. */
+function encrypt(plain: Uint8Array, password: string): [algorithm: asn1js.Sequence, encrypted: Uint8Array] {
+  const [salt, iv] = [randomBytes(16), randomBytes(16)];
+  const cipher = createCipheriv('aes-256-cbc', pbkdf2Sync(password, salt, rounds, keyLength, 'sha256'), iv);
+  const prf = sequence(oid(ids.hmacWithSha256), new asn1js.Null());
+  const derivation = sequence(oid(ids.pbkdf2), sequence(octets(salt), integer(rounds), prf));
+  const encryption = sequence(oid(ids.aes256Cbc), octets(iv));
+  const algorithm = sequence(oid(ids.pbes2), sequence(derivation, encryption));
+  return [algorithm, Buffer.concat([cipher.update(plain), cipher.final()])];
+}
+
+function keyBag({ name, key }: Contents, password: string): asn1js.Sequence {
+  const [algorithm, encrypted] = encrypt(key.export({ type: 'pkcs8', format: 'der' }), password);
+  return sequence(oid(ids.keyBag), tagged(sequence(algorithm, octets(encrypted))), attributes(name));
+}
+
+function certificateBags({ name, certificate, authority }: Contents): asn1js.Sequence[] {
+  const value = (bytes: Uint8Array) => tagged(sequence(oid(ids.x509Certificate), tagged(octets(bytes))));
   return [
-    new SafeBag({
-      bagId: certificateBagId,
-      bagValue: bag(certificate),
-      bagAttributes: attributes(name),
-    }),
-    new SafeBag({ bagId: certificateBagId, bagValue: bag(authority) }),
+    sequence(oid(ids.certificateBag), value(certificate), attributes(name)),
+    sequence(oid(ids.certificateBag), value(authority)),
   ];
 }
 
 /** By which programs see that key and certificate belong together, and how they call them. */
-function attributes(name: string): Attribute[] {
-  const id = new asn1js.OctetString({ valueHex: Uint8Array.of(1).buffer });
-  return [
-    new Attribute({ type: localKeyId, values: [id] }),
-    new Attribute({ type: friendlyName, values: [new asn1js.BmpString({ value: name })] }),
-  ];
+function attributes(name: string): asn1js.Set {
+  const attribute = (id: string, value: asn1js.AsnType) =>
+    sequence(oid(id), new asn1js.Set({ value: [value] }));
+  return new asn1js.Set({
+    value: [
+      attribute(ids.friendlyName, new asn1js.BmpString({ value: name })),
+      attribute(ids.localKeyId, octets(Uint8Array.of(1))),
+    ],
+  });
+}
+
+function data(contents: Uint8Array): asn1js.Sequence {
+  return sequence(oid(ids.data), tagged(octets(contents)));
+}
+
+function sequence(...value: asn1js.AsnType[]): asn1js.Sequence {
+  return new asn1js.Sequence({ value });
+}
+
+function tagged(value: asn1js.AsnType): asn1js.Constructed {
+  return new asn1js.Constructed({ idBlock: { tagClass: 3, tagNumber: 0 }, value: [value] });
+}
+
+function oid(value: string): asn1js.ObjectIdentifier {
+  return new asn1js.ObjectIdentifier({ value });
+}
+
+function integer(value: number): asn1js.Integer {
+  return new asn1js.Integer({ value });
+}
+
+function octets(bytes: Uint8Array): asn1js.OctetString {
+  return new asn1js.OctetString({ valueHex: copyOf(bytes) });
+}
+
+function der(value: asn1js.AsnType): Uint8Array {
+  return new Uint8Array(value.toBER(false));
 }

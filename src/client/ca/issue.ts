@@ -69,7 +69,7 @@ export async function issueClient({ folder, options, now }: Work, name: string):
   const made = await issue({ kind: 'client', name, days, rights }, signer, now);
   folder.commit([
     record(made),
-    { path: paths.pfx, contents: await container(name, made, signer, password), isSecret: true },
+    { path: paths.pfx, contents: container(name, made, signer, password), isSecret: true },
     ...(handout === undefined
       ? []
       : [{ path: paths.profile, contents: handout.write(made), isSecret: true }]),
@@ -106,7 +106,7 @@ export async function issueServer({ folder, options, now }: Work, name: string):
     { path: `${base}.cer`, contents: made.certificate, isSecret: false },
   ];
   if (password !== undefined) {
-    const contents = await container(name, made, signer, password);
+    const contents = container(name, made, signer, password);
     files.push({ path: `${base}.pfx`, contents, isSecret: true });
   }
   folder.commit(files);
@@ -126,7 +126,7 @@ function record({ serial, certificate }: Issued): NewFile {
   return { path: recordPath(serial), contents: encodePem(certificate, 'CERTIFICATE'), isSecret: false };
 }
 
-function container(name: string, { key, certificate }: Issued, signer: Signer, password: string) {
+function container(name: string, { key, certificate }: Issued, signer: Signer, password: string): Uint8Array {
   return writeContainer({ name, key, certificate, authority: signer.certificate }, password);
 }
 

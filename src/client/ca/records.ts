@@ -54,7 +54,7 @@ function readIssue(folder: AuthorityFolder, file: string, revoked: ReadonlyMap<s
   const certificate = parse(folder.read(path) ?? '');
   if (certificate === undefined) {
     throw new OperatorError('bad-record', `${folder.place(path)}: not a certificate`, {
-      hint: 'put it back from a copy; without it, its certificate cannot be revoked by name',
+      hint: `put it back from a copy, or move it away; to revoke it, make a file ${revocationPath(file.slice(0, -'.pem'.length))} and run: portknock ca crl`,
     });
   }
   const serial = serialText(Buffer.from(padded(certificate.serialNumber), 'hex'));
@@ -114,10 +114,11 @@ export function inDate(issues: readonly Issue[], name: string, now: number): Iss
 /** What a certificate permits to ask for. */
 export function rightsIn(der: Uint8Array): readonly Right[] {
   const { extensions = [] } = Certificate.fromBER(copyOf(der));
-  const values = extensions.map(
-    ({ extnID, extnValue }) => [extnID, extnValue.valueBlock.valueHexView] as const,
-  );
-  return rightsOf({ extensions: new Map(values) });
+  return rightsOf({
+    extensions: new Map(
+      extensions.map(({ extnID, extnValue }) => [extnID, extnValue.valueBlock.valueHexView] as const),
+    ),
+  });
 }
 
 /** The rights of a certificate, for people; empty where it has none. */

@@ -4,15 +4,22 @@ import { test } from 'node:test';
 import { authorityName } from '../../../src/crypto/certificate.js';
 import type { RevocationList } from '../../../src/methods/datagram/site.js';
 import {
+  alternativeNames,
   basicConstraints,
   day,
+  der,
+  extension,
+  keyUsage,
   type MadeAuthority,
   makeAuthority,
   makeCertificate,
   noon,
   old,
+  otherName,
   p256,
+  sequence,
   usual,
+  utf8,
   type Wish,
 } from '../../crypto/certificates.js';
 import { hear, issue, authority as root, siteWith } from './hearing.js';
@@ -72,6 +79,20 @@ test('path lengths', async () => {
   const below = makeAuthority('below', { issuer: narrow });
   const site = siteWith(certificates(root, narrow, below));
   assert.deepEqual([await hear(site, under(narrow)), await hear(site, under(below))], ['knock', word]);
+});
+
+test('names that an authority may not vouch for', async () => {
+  const dns = (name: string) => der(0x82, Buffer.from(name));
+  const permitted = extension('2.5.29.30', sequence(der(0xa0, sequence(dns('example.org')))), true);
+  const extensions = [basicConstraints(true), keyUsage(0x06), permitted];
+  const narrow = makeAuthority('narrow', { issuer: root, extensions });
+  const site = siteWith(certificates(root, narrow));
+  const named = (name: string) => {
+    const names = alternativeNames(dns(name), otherName(utf8('1.2000')));
+    return under(narrow, { extensions: [...usual, names] });
+  };
+  assert.equal(await hear(site, named('laptop.example.org')), 'knock');
+  assert.equal(await hear(site, named('laptop.example.net')), 'unknown-client other-authority');
 });
 
 test('an authority that is out of date', async () => {

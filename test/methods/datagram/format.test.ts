@@ -142,7 +142,19 @@ test('signatures of 8 and of 72 bytes', () => {
   assert.throws(() => encodeSignatureBlock(Buffer.alloc(73)), RangeError);
 });
 
+test('a signature of 7 bytes is none, zeros before it or not', () => {
+  const block = Buffer.alloc(73);
+  block[0] = 7;
+  block.fill(0x55, 66);
+  assert.equal(decodePlaintext(Buffer.concat([whole.subarray(0, blockAt), block])), undefined);
+  block[0] = 8;
+  assert.ok(decodePlaintext(Buffer.concat([whole.subarray(0, blockAt), block])));
+});
+
 test('a plaintext has room for a certificate, or is none', () => {
+  const [request, block] = [whole.subarray(0, 24), whole.subarray(blockAt)];
+  assert.equal(decodePlaintext(Buffer.concat([request, block])), undefined);
+  assert.ok(decodePlaintext(Buffer.concat([request, Uint8Array.of(1), block])));
   for (let length = 0; length < 97; length++) assert.equal(decodePlaintext(Buffer.alloc(length)), undefined);
   assert.equal(decodePlaintext(whole.subarray(whole.length - 97)), undefined);
 });

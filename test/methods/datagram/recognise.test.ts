@@ -299,6 +299,13 @@ test('no datagram: TCP, and another header', async () => {
   );
 });
 
+test('a point that is not on the curve is no exception', async () => {
+  const payload = Buffer.from(compose(issue()));
+  payload[payload.length - 1]! ^= 1;
+  const method = new Datagram(siteWith(), () => false);
+  assert.equal(said(await method.recognise(packetOf(payload))), 'bad-tag unreadable');
+});
+
 test('another site takes hold at once; what cannot be one changes nothing', async () => {
   const made = issue();
   const method = new Datagram(siteWith(), () => false);
