@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { readPfxFile } from '../../../src/system/pfx.js';
 import { parseProfile } from '../../../src/system/profile.js';
 import { writeSecret } from '../../e2e/harness/folder.js';
-import { readChain } from './accepted.js';
+import { readChain, readRevokedIn } from './accepted.js';
 import { Authority, noOpenssl, password } from './authority.js';
 
 const skip = noOpenssl;
@@ -180,6 +180,8 @@ test('lists keep what was revoked, and their numbers grow', { skip }, async t =>
     numbers,
     [...new Set(numbers)].sort((one, other) => (one < other ? -1 : 1)),
   );
+  const listed = (await ca.list()).map(({ serial }) => serial);
+  assert.deepEqual((await readRevokedIn(ca.read('crl.pem'), [ca.read('ca.pem')])).sort(), listed.sort());
   const text = ca.openssl('crl -in crl.pem -noout -text');
   for (const { serial, state, revoked } of await ca.list()) {
     assert.match(text, new RegExp(`Serial Number: ${serial}`, 'i'));
