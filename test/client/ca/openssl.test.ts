@@ -6,10 +6,13 @@ import { test } from 'node:test';
 import { readPfxFile } from '../../../src/system/pfx.js';
 import { parseProfile } from '../../../src/system/profile.js';
 import { writeSecret } from '../../e2e/harness/folder.js';
+import { Program } from '../../e2e/harness/program.js';
+import { clientPath, said } from '../program.js';
 import { readChain, readRevokedIn } from './accepted.js';
 import { Authority, noOpenssl, password } from './authority.js';
 
 const skip = noOpenssl;
+const daemonPath = clientPath.replace('/client/portknock.cjs', '/daemon/portknockd.cjs');
 
 test('from init to revoke, openssl agrees', { skip }, async t => {
   const ca = new Authority(t);
@@ -107,6 +110,32 @@ test('openssl and portknock open its PKCS #12 files, with one certificate of the
       authorities.map(der => new X509Certificate(der).raw),
       [new X509Certificate(ca.read('ca.pem')).raw],
     );
+  }
+});
+
+test('portknockd takes what is for a server', async t => {
+  const ca = new Authority(t);
+  await ca.do('init --name Example-CA');
+  const passwordFile = writeSecret(ca.user.folder, 'password', password);
+  await ca.do(`server office --password-file ${passwordFile}`);
+  const keys = [
+    'server_key_file = "server-office.key"\nserver_certificate_file = "server-office.pem"',
+    `server_pfx_file = "server-office.pfx"\nserver_pfx_password_file = "${passwordFile}"`,
+  ];
+  for (const [at, key] of keys.entries()) {
+    const section = `[datagram]\nca_file = "ca.pem"\ncrl_file = "crl.pem"\n${key}`;
+    const config = writeSecret(
+      ca.path,
+      `${at}.toml`,
+      `${section}\n[[door]]\nname = "web"\nservices = ["tcp/2000"]\n`,
+    );
+    const program = new Program(t, process.execPath, [daemonPath, 'check', '--config', config], {
+      input: '',
+    });
+    const { status, stdout, stderr } = await said(program);
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /CN=office, until/);
+    assert.match(stdout, /CN=Example-CA, until/);
   }
 });
 
