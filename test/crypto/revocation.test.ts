@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { authorityName } from '../../src/crypto/certificate.js';
+import { elementAt, elementsOf, sequenceTag, wrap } from '../../src/crypto/der.js';
 import { type IssuedList, isOlder, listIssuer, readList, splitLists } from '../../src/crypto/revocation.js';
 import { Authority, der } from '../daemon/certified.js';
 
@@ -83,6 +84,12 @@ const refused: readonly (readonly [string, () => Uint8Array, string])[] = [
     'unsupported',
   ],
   ['that is a certificate', () => der(authority.read('ca.pem')), 'malformed'],
+  [
+    'of changes that does not say that this matters',
+    () => der(authority.list({ ...issued, extensions: 'quietDelta' })),
+    'unsupported',
+  ],
+  ['that names its algorithm in two ways', () => respelled(good), 'malformed'],
   ['that is nothing', () => new Uint8Array(0), 'malformed'],
   ['with a byte behind it', () => Buffer.concat([good, Buffer.of(0)]), 'malformed'],
   [
@@ -91,6 +98,14 @@ const refused: readonly (readonly [string, () => Uint8Array, string])[] = [
     'malformed',
   ],
 ];
+
+/** The same, with parameters (NULL) for its algorithm outside of what is signed alone. */
+function respelled(list: Uint8Array): Uint8Array {
+  const [signed, algorithm, signature] = elementsOf(list, elementAt(list, 0, list.length)!, 3)!;
+  const part = ({ begin, end }: { begin: number; end: number }) => list.subarray(begin, end);
+  const name = list.subarray(algorithm!.start, algorithm!.end);
+  return wrap(sequenceTag, part(signed!), wrap(sequenceTag, name, Buffer.of(5, 0)), part(signature!));
+}
 
 for (const [name, bytes, flaw] of refused) {
   test(`a list ${name} is not used`, async () => assert.equal(await read(bytes()), flaw));

@@ -42,6 +42,8 @@ fullname = URI:http://lists.example/
 onlyuser = TRUE
 [delta]
 deltaCRL = critical,ASN1:INTEGER:1
+[quietDelta]
+2.5.29.27 = ASN1:INTEGER:1
 [unknown]
 1.2.3.4 = critical,ASN1:NULL
 `;

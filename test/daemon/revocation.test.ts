@@ -8,6 +8,7 @@ import type { Config } from '../../src/daemon/config.js';
 import type { Lists } from '../../src/daemon/lists.js';
 import { Revocation } from '../../src/daemon/revocation.js';
 import { Authority } from './certified.js';
+import { whileWithoutRoom } from './disk.js';
 import { folderWithKeys, writeFile } from './folder.js';
 import { ListServer } from './listserver.js';
 import { Logbook, until } from './logbook.js';
@@ -199,6 +200,20 @@ test('what cannot be kept is told, and holds all the same', async t => {
   scene.revocation.refresh();
   await until(() => scene.last?.length === 1);
   assert.match(scene.logbook.errors[0]!, /state\/lists: cannot be written \(ENOENT\)/);
+});
+
+test('on a full disk what was kept stays whole, what is new holds, and both are told', async t => {
+  const scene = new Scene(t, fileLine);
+  await scene.attempted('good');
+  const kept = readFileSync(scene.kept, 'utf8');
+  writeFileSync(join(scene.folder, 'crl.pem'), revoking);
+  await whileWithoutRoom(10, async () => {
+    scene.revocation.refresh();
+    await until(() => scene.last?.length === 1);
+  });
+  assert.match(scene.logbook.errors[0]!, /state\/lists: cannot be written \(EFBIG\)/);
+  assert.equal(readFileSync(scene.kept, 'utf8'), kept);
+  assert.deepEqual(scene.last, ['ff12']);
 });
 
 test('without a source nothing is started', async t => {

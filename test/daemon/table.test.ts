@@ -8,6 +8,8 @@ import {
   openingSets,
   tableText,
 } from '../../src/daemon/table.js';
+import { longestDatagram, shortestDatagram } from '../../src/methods/datagram/format.js';
+import { folder, section } from './datagramconfig.js';
 import { folderWithKeys, writeFile } from './folder.js';
 import { read, smallText } from './reading.js';
 
@@ -199,6 +201,46 @@ test('knocks are logged to the group that is configured, and dropped', (t: TestC
   const knock = rules(tableText(read(t, `[capture]\nfrom = "stdin"\ngroup = 77\n${smallText}`)), 'knock');
   assert.equal(knock.at(-1), 'drop');
   assert.match(knock.at(-2)!, /^counter log group 77 snaplen \d+$/);
+});
+
+const datagrams = (policy: string, rest = '') =>
+  section(`crl_file = "crl.pem"\npolicy = "${policy}"`, rest || doors);
+
+test('datagrams are picked out by length and first bytes, limited by source, logged and dropped', t => {
+  const table = tableText(read(t, datagrams('none'), folder(t)));
+  assert.deepEqual(rules(table, 'window'), [
+    `meta l4proto udp udp length ${8 + shortestDatagram}-${8 + longestDatagram} @th,64,32 { 0x61010000, 0x61000001 } ${toUs} jump datagram`,
+  ]);
+  const limit = 'limit rate over 100/second burst 200 packets';
+  assert.deepEqual(rules(table, 'datagram'), [
+    `add @datagrams4 { ip saddr ${limit} } counter drop`,
+    `add @datagrams6 { ip6 saddr & ffff:ffff:ffff:ffff:: ${limit} } counter drop`,
+    'counter log prefix "datagram" group 5 snaplen 4400',
+    'drop',
+  ]);
+  assert.equal(rules(table, 'others')[0], 'none');
+  assert.doesNotMatch(tableText(read(t, doors)), /datagram/);
+});
+
+test('a policy lets in what is not its business, then shuts the rest', t => {
+  for (const [policy, closing] of [
+    ['drop', ['counter drop']],
+    [
+      'reject',
+      ['meta l4proto tcp counter reject with tcp reset', 'counter reject with icmpx port-unreachable'],
+    ],
+  ] as const) {
+    const table = tableText(read(t, datagrams(policy), folder(t)));
+    const last = (chain: string) => rules(table, chain).slice(-closing.length);
+    assert.deepEqual([last('others'), last('door')], [closing, closing]);
+    assert.ok(rules(table, 'others').includes('meta l4proto != { tcp, udp } accept'));
+    assert.ok(!rules(table, 'others').includes('tcp dport 22 accept'), 'a door has it');
+  }
+  const other = '[[door]]\nname = "web"\nservices = ["tcp/80"]\n';
+  const open = rules(tableText(read(t, datagrams('drop', other), folder(t))), 'others');
+  assert.ok(
+    open.indexOf('tcp dport 22 accept') > open.indexOf('meta l4proto . th dport { tcp . 80 } accept'),
+  );
 });
 
 test('loading swaps the rules and keeps the sets; anew it takes all away first', t => {
