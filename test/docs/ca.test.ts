@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { readList } from '../../src/client/ca/revocation.js';
 import { readPfxFile } from '../../src/system/pfx.js';
-import { readChain } from '../client/ca/accepted.js';
+import { readChain, readRevokedIn } from '../client/ca/accepted.js';
 import { Authority, noOpenssl } from '../client/ca/authority.js';
 import { User } from '../client/program.js';
 import { temporaryFolder } from '../e2e/harness/folder.js';
@@ -41,7 +41,10 @@ describe('with openssl alone', { skip: noOpenssl }, () => {
     assert.match(openssl('verify -crl_check_all -CRLfile crl.pem -CAfile ca.pem phone.pem'), /OK/);
   });
 
-  test('the list has what was revoked', () => {
+  test('the list has what was revoked', async () => {
+    const authorities = [pem('root/ca.pem'), pem('staff/ca.pem')];
+    const { serial } = await readChain(pem('desk.pem'), authorities);
+    assert.deepEqual(await readRevokedIn(pem('crl.pem'), authorities), [serial]);
     assert.match(openssl('verify -crl_check -CRLfile root/crl.pem -CAfile root/ca.pem laptop.pem'), /OK/);
     const revoked = 'verify -crl_check -CRLfile root/crl.pem -CAfile root/ca.pem desk.pem';
     assert.throws(() => openssl(revoked), /certificate revoked/);

@@ -43,7 +43,8 @@ export function readList(pem: string): ListBefore | undefined {
 }
 
 /**
- * A list with a number that is higher than every one before: also where the list before was lost, as it is at least the time.
+ * A list with a number that is higher than every one before: also where the list before was lost, as it is at least the
+ * time in milliseconds, and lists take longer to make.
  */
 export async function makeList(
   revoked: readonly Revoked[],
@@ -56,7 +57,7 @@ export async function makeList(
 ): Promise<NewList> {
   const from = now - clockToleranceMs;
   const until = endOf(days, now);
-  const number = Math.max((before?.number ?? 0) + 1, Math.floor(now / 1000));
+  const number = Math.max((before?.number ?? 0) + 1, now);
   const list = new CertificateRevocationList({
     version: 1,
     issuer: Certificate.fromBER(copyOf(by.certificate)).subject,

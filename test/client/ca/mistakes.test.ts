@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { writeSecret } from '../../e2e/harness/folder.js';
-import { Authority, noOpenssl } from './authority.js';
+import { Program } from '../../e2e/harness/program.js';
+import { Authority, type Listed, noOpenssl } from './authority.js';
 
 type Case = readonly [words: string, status: number, message: RegExp];
 
@@ -157,6 +158,39 @@ test('an authority that expires', { skip: noOpenssl }, async t => {
   assert.match(stderr, /warning: the CA has expired/);
 });
 
+/** A clock that is ahead, for a program. */
+function clockAhead(ca: Authority, days: number): Record<string, string> {
+  const hook = writeSecret(
+    ca.user.folder,
+    'clock.cjs',
+    `const now = Date.now; Date.now = () => now() + ${days * 86_400_000};`,
+  );
+  return { NODE_OPTIONS: `--require ${hook}` };
+}
+
+test('a certificate that has expired makes room for the next', async t => {
+  const ca = new Authority(t);
+  await ca.do('init');
+  await ca.do('issue laptop --right tcp/1 --days 2');
+  const env = clockAhead(ca, 3);
+  const [{ serial, state } = assert.fail()] = JSON.parse(await ca.do('list --json', { env })) as Listed[];
+  assert.equal(state, 'expired');
+  const revoked = await ca.run('revoke laptop', { env });
+  assert.match(revoked.stderr, /no certificate of "laptop" is in date.*\n.*by its serial number/);
+  rmSync(`${ca.path}/laptop.pfx`);
+  await ca.do('issue laptop --right tcp/1', { env });
+  await ca.do(`revoke ${serial}`, { env });
+});
+
+test('a clock that is behind the list before is told', async t => {
+  const ca = new Authority(t);
+  await ca.do('init');
+  await ca.do('crl', { env: clockAhead(ca, 1) });
+  const { status, stderr } = await ca.run('crl');
+  assert.equal(status, 0);
+  assert.match(stderr, /warning: the clock is behind: the list before is from a later time/);
+});
+
 test('a list that is lost or damaged is written anew, with a higher number', { skip: noOpenssl }, async t => {
   const ca = new Authority(t);
   await ca.do('init');
@@ -212,4 +246,14 @@ test('several at once: each has its turn, and nothing is lost', async t => {
     listed.map(({ name, state }) => `${name} ${state}`),
     [...names.map(name => `${name} revoked`), 'office in date'],
   );
+});
+
+test('a folder that another program does not let go of', async t => {
+  const ca = new Authority(t);
+  await ca.do('init');
+  const holder = new Program(t, 'flock', ['--no-fork', ca.path, 'sh', '-c', 'echo locked; exec sleep 60']);
+  await holder.line(/locked/);
+  const { status, stderr } = await ca.run('crl');
+  assert.equal(status, 1);
+  assert.match(stderr, /another portknock ca is at work in it\n.*try again when it has ended/);
 });

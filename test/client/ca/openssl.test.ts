@@ -6,10 +6,13 @@ import { test } from 'node:test';
 import { readPfxFile } from '../../../src/system/pfx.js';
 import { parseProfile } from '../../../src/system/profile.js';
 import { writeSecret } from '../../e2e/harness/folder.js';
-import { readChain } from './accepted.js';
+import { Program } from '../../e2e/harness/program.js';
+import { clientPath, said } from '../program.js';
+import { readChain, readRevokedIn } from './accepted.js';
 import { Authority, noOpenssl, password } from './authority.js';
 
 const skip = noOpenssl;
+const daemonPath = clientPath.replace('/client/portknock.cjs', '/daemon/portknockd.cjs');
 
 test('from init to revoke, openssl agrees', { skip }, async t => {
   const ca = new Authority(t);
@@ -110,6 +113,32 @@ test('openssl and portknock open its PKCS #12 files, with one certificate of the
   }
 });
 
+test('portknockd takes what is for a server', async t => {
+  const ca = new Authority(t);
+  await ca.do('init --name Example-CA');
+  const passwordFile = writeSecret(ca.user.folder, 'password', password);
+  await ca.do(`server office --password-file ${passwordFile}`);
+  const keys = [
+    'server_key_file = "server-office.key"\nserver_certificate_file = "server-office.pem"',
+    `server_pfx_file = "server-office.pfx"\nserver_pfx_password_file = "${passwordFile}"`,
+  ];
+  for (const [at, key] of keys.entries()) {
+    const section = `[datagram]\nca_file = "ca.pem"\ncrl_file = "crl.pem"\n${key}`;
+    const config = writeSecret(
+      ca.path,
+      `${at}.toml`,
+      `${section}\n[[door]]\nname = "web"\nservices = ["tcp/2000"]\n`,
+    );
+    const program = new Program(t, process.execPath, [daemonPath, 'check', '--config', config], {
+      input: '',
+    });
+    const { status, stdout, stderr } = await said(program);
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /CN=office, until/);
+    assert.match(stdout, /CN=Example-CA, until/);
+  }
+});
+
 test('the profile is whole, and the client’s alone', { skip }, async t => {
   const ca = new Authority(t);
   await ca.do('init');
@@ -180,6 +209,8 @@ test('lists keep what was revoked, and their numbers grow', { skip }, async t =>
     numbers,
     [...new Set(numbers)].sort((one, other) => (one < other ? -1 : 1)),
   );
+  const listed = (await ca.list()).map(({ serial }) => serial);
+  assert.deepEqual((await readRevokedIn(ca.read('crl.pem'), [ca.read('ca.pem')])).sort(), listed.sort());
   const text = ca.openssl('crl -in crl.pem -noout -text');
   for (const { serial, state, revoked } of await ca.list()) {
     assert.match(text, new RegExp(`Serial Number: ${serial}`, 'i'));

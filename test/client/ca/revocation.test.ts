@@ -19,11 +19,11 @@ test('numbers grow, whatever the clock says', async () => {
   const by = await signer();
   const days = 30;
   for (const [before, at, number] of [
-    [undefined, now, now / 1000],
-    [{ number: 7, from: 0 }, now, now / 1000],
-    [{ number: now / 1000, from: 0 }, now, now / 1000 + 1],
-    [{ number: 5_000_000_000, from: 0 }, now, 5_000_000_001],
-    [{ number: now / 1000, from: now }, now - 86_400_000, now / 1000 + 1],
+    [undefined, now, now],
+    [{ number: 7, from: 0 }, now, now],
+    [{ number: now, from: 0 }, now, now + 1],
+    [{ number: 5_000_000_000_000, from: 0 }, now, 5_000_000_000_001],
+    [{ number: now, from: now }, now - 86_400_000, now + 1],
   ] as const) {
     const { pem, isOlder } = await makeList([], { before, days, now: at }, by);
     assert.equal(readList(pem)?.number, number);
