@@ -1,6 +1,7 @@
 /** The profile that goes with a client's certificate: which server, and which doors. */
 import { formatRight, permits, type Right } from '../../methods/datagram/rights.js';
 import { tcp, udp } from '../../net/packet.js';
+import { isHost } from '../../system/document.js';
 import { OperatorError } from '../../system/error.js';
 import { formatProfile, isProfileName } from '../../system/profile.js';
 import type { ClientOptions } from '../invocation.js';
@@ -29,6 +30,9 @@ type Doors = ReadonlyMap<string, readonly string[]>;
 /** @returns undefined where none can be written, which is said @throws OperatorError */
 export function makeProfile(issues: readonly Issue[], receiver: Receiver): Handout | undefined {
   const { name, options } = receiver;
+  if (options.host !== undefined && !isHost(options.host)) {
+    throw new OperatorError('usage', `--host expected a name or an address, got "${options.host}"`);
+  }
   const doors = doorsOf(receiver);
   const server = serverOf(issues, receiver);
   if (server === undefined) {

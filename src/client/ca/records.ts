@@ -1,10 +1,10 @@
 /** What the authority remembers: each certificate that it has issued (`issued/SERIAL.pem`), and when one was revoked. */
 import { X509Certificate } from 'node:crypto';
-import { Certificate } from 'pkijs';
 import { serialText } from '../../crypto/certificate.js';
-import { formatRight, type Right, rightsOf } from '../../methods/datagram/rights.js';
+import { formatRight } from '../../methods/datagram/rights.js';
 import { OperatorError } from '../../system/error.js';
-import { copyOf, type Kind, purposeOf } from './extensions.js';
+import { rightsIn } from '../allowed.js';
+import { type Kind, purposeOf } from './extensions.js';
 import type { AuthorityFolder } from './folder.js';
 import type { Revoked } from './revocation.js';
 
@@ -109,16 +109,6 @@ export function stateOf({ revokedAt, until }: Issue, now: number): State {
 /** The certificates in date that have a name. */
 export function inDate(issues: readonly Issue[], name: string, now: number): Issue[] {
   return issues.filter(issue => issue.name === name && stateOf(issue, now) === 'in date');
-}
-
-/** What a certificate permits to ask for. */
-export function rightsIn(der: Uint8Array): readonly Right[] {
-  const { extensions = [] } = Certificate.fromBER(copyOf(der));
-  return rightsOf({
-    extensions: new Map(
-      extensions.map(({ extnID, extnValue }) => [extnID, extnValue.valueBlock.valueHexView] as const),
-    ),
-  });
 }
 
 /** The rights of a certificate, for people; empty where it has none. */
