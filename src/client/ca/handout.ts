@@ -5,6 +5,7 @@ import { isHost } from '../../system/document.js';
 import { OperatorError } from '../../system/error.js';
 import { formatProfile, isProfileName } from '../../system/profile.js';
 import type { ClientOptions } from '../invocation.js';
+import { signedAddress } from '../job.js';
 import type { Issued } from './certificate.js';
 import { encodePem } from './pem.js';
 import { type Issue, stateOf } from './records.js';
@@ -33,6 +34,7 @@ export function makeProfile(issues: readonly Issue[], receiver: Receiver): Hando
   if (options.host !== undefined && !isHost(options.host)) {
     throw new OperatorError('usage', `--host expected a name or an address, got "${options.host}"`);
   }
+  const address = signedAddress(options.address) ?? 'auto';
   const doors = doorsOf(receiver);
   const server = serverOf(issues, receiver);
   if (server === undefined) {
@@ -54,7 +56,7 @@ export function makeProfile(issues: readonly Issue[], receiver: Receiver): Hando
       key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
       serverCertificate: encodePem(server.certificate, 'CERTIFICATE'),
       knockPort: undefined,
-      address: 'auto',
+      address,
       doors: new Map([...doors].map(([door, services]) => [door, { services, singleUse: false }])),
     });
   return { server: server.name, write };

@@ -75,6 +75,7 @@ test('wrong use', async t => {
     ['list --days 3', 2, /--days has no meaning for: portknock ca list/],
     ['list --verify', 2, /--verify has no meaning for: portknock ca/],
     ['issue a --right tcp/1 --service web=tcp/2', 2, /no right permits it\n.*add --right tcp\/2/],
+    ['issue a --right tcp/1 --address none', 2, /--address expected "auto", "local" or an address/],
     ['issue a --right tcp/1 --host a/b', 2, /--host expected a name or an address, got "a\/b"/],
     ['issue a --right tcp/1 --service tcp/1', 2, /--service expected such as/],
     [

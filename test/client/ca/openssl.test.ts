@@ -173,11 +173,12 @@ test('the profile is whole, and the client’s alone', { skip }, async t => {
   await ca.do('init');
   await ca.do('server office');
   const said = await ca.run(
-    'issue laptop --right tcp/2000 --right udp/8000-8100 --right door/ssh --service ssh=tcp/22 --host 127.0.0.1',
+    'issue laptop --right tcp/2000 --right udp/8000-8100 --right door/ssh --service ssh=tcp/22 --host 127.0.0.1 --address local',
   );
   assert.match(said.stderr, /warning: udp\/8000-8100 names no single service.*--service DOOR=/);
   assert.doesNotMatch(said.stderr, /door\/ssh/);
   const profile = parseProfile(ca.read('laptop.json'));
+  assert.equal(profile.method === 'datagram' && profile.address, 'local');
   assert.ok(profile.method === 'datagram');
   assert.deepEqual([profile.name, profile.host], ['office', '127.0.0.1']);
   assert.deepEqual(
