@@ -45,7 +45,7 @@ export class Certified extends RunningDaemon implements Contender {
       execFileSync(
         process.execPath,
         [`${project}/dist/src/client/portknock.cjs`, 'ca', ...argv, '--directory', authority],
-        { env: { ...process.env, PORTKNOCK_PASSWORD: 'bench' }, stdio: ['ignore', 'ignore', 'inherit'] },
+        { env: { ...process.env, PORTKNOCK_PASSWORD: 'bench' }, stdio: ['ignore', 'ignore', 'pipe'] },
       );
     ca('init');
     ca('server', 'bench');
