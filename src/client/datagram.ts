@@ -4,7 +4,7 @@ import { composeDatagram } from '../methods/datagram/compose.js';
 import { parseAddress } from '../net/address.js';
 import { tcp, udp } from '../net/packet.js';
 import type { Hit } from '../net/send.js';
-import { isSignedAddress } from '../system/datagramprofile.js';
+import { isSignedAddress, mostServices } from '../system/datagramprofile.js';
 import { errorCode } from '../system/error.js';
 import type { Composer, Composition, Warn } from './composer.js';
 import { type Credentials, flawsOf, nameOf, readCredentials } from './credentials.js';
@@ -13,7 +13,6 @@ import { type DatagramRequest, requireWithin } from './request.js';
 import { isSeenOutside, localAddress, type Target } from './resolve.js';
 import { nameOfKnock, ownSeconds, type SecondMemory, secondsOfProcess } from './second.js';
 
-const mostServices = 32;
 /** Where sKnock's client knocks, too: high enough to be nobody's. */
 const lowestKnockPort = 10_000;
 const highestKnockPort = 60_000;

@@ -86,7 +86,7 @@ function doorsOf({ rights, options }: Receiver): Doors {
   const doors = new Map<string, readonly string[]>();
   for (const text of options.service) {
     const [door, service] = readService(text, rights);
-    doors.set(door, [...(doors.get(door) ?? []), service]);
+    doors.set(door, [...new Set([...(doors.get(door) ?? []), service])]);
   }
   const given = new Set([...doors.values()].flat());
   for (const right of rights) {
