@@ -244,7 +244,7 @@ test('passwords', async t => {
   assert.match(none.stderr, /no password for a\.pfx\n.*--password-file FILE.*PORTKNOCK_PASSWORD.*terminal/);
   for (const [password, message] of [
     ['', /the password is empty/],
-    ['pässwörd', /characters beyond ASCII/],
+    ['pässwörd', /characters that are not printable ASCII/],
   ] as const) {
     const { status, stderr } = await ca.run('issue a --right tcp/1', {
       env: { PORTKNOCK_PASSWORD: password },
