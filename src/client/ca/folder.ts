@@ -10,6 +10,7 @@ import {
   closeSync,
   constants,
   existsSync,
+  fstatSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -59,6 +60,7 @@ export class AuthorityFolder {
       // Windows opens no folders, and knows no locks.
       fd =
         process.platform === 'win32' ? undefined : openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+      if (fd !== undefined) requireOwn(path, fd);
       if (fd !== undefined && !(await lockFile(fd))) throw locked(path);
       return new AuthorityFolder(path, fd);
     } catch (error) {
@@ -177,6 +179,18 @@ function prepare(prepared: string, { path, contents, isSecret }: NewFile): void 
 export function noAuthority(path: string): OperatorError {
   return new OperatorError('no-authority', `no CA in ${path}`, {
     hint: 'make one with: portknock ca init; or say where it is: --directory FOLDER',
+  });
+}
+
+const othersMayWrite = 0o022;
+
+/** Who may write to the folder may take a revocation out of it, or lay a change there that the next program makes. */
+function requireOwn(path: string, fd: number): void {
+  const { mode } = fstatSync(fd);
+  if ((mode & othersMayWrite) === 0) return;
+  const text = (mode & 0o7777).toString(8).padStart(4, '0');
+  throw new OperatorError('open-authority', `${path}: others than its owner may write to it (mode ${text})`, {
+    hint: `a CA wants a folder of its own: chmod 700 ${path}`,
   });
 }
 

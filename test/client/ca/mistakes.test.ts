@@ -26,14 +26,14 @@ test('where there is no authority', async t => {
     assert.equal(status, 1);
     assert.match(stderr, /error: no CA in .*\n.*hint: make one with: portknock ca init.*--directory/);
   }
-  mkdirSync(ca.path);
+  mkdirSync(ca.path, 0o700);
   await refuses(ca, [['list', 1, /no CA in/]]);
 });
 
 test('a folder that is not an authority stays as it is', async t => {
   const ca = new Authority(t);
   for (const folder of ['pending/deep/deeper', 'pending.tmp'])
-    mkdirSync(`${ca.path}/${folder}`, { recursive: true });
+    mkdirSync(`${ca.path}/${folder}`, { recursive: true, mode: 0o700 });
   const mine = ['file', 'pending/file', 'pending/deep/deeper/file', 'pending.tmp/file'];
   for (const file of mine) writeFileSync(`${ca.path}/${file}`, file);
   await refuses(ca, [
@@ -42,6 +42,19 @@ test('a folder that is not an authority stays as it is', async t => {
   ]);
   await ca.do('init');
   for (const file of mine) assert.equal(ca.read(file), file);
+});
+
+test('a folder that others may write to', async t => {
+  const ca = new Authority(t);
+  mkdirSync(ca.path);
+  for (const mode of [0o777, 0o1777, 0o720]) {
+    chmodSync(ca.path, mode);
+    await refuses(ca, [
+      ['init', 1, /others than its owner may write to it \(mode [01]7[72][70]\)\n.*chmod 700 /],
+    ]);
+  }
+  chmodSync(ca.path, 0o755);
+  await ca.do('init');
 });
 
 test('a file in the place of the folder', async t => {

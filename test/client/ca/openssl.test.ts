@@ -40,7 +40,7 @@ test('from init to revoke, openssl agrees', { skip }, async t => {
 
 test('an authority that another program made, with a name of its own for its key', { skip }, async t => {
   const ca = new Authority(t);
-  mkdirSync(ca.path);
+  mkdirSync(ca.path, 0o700);
   const lines = [
     ...[
       '[req]',
