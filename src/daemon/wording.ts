@@ -99,7 +99,7 @@ const datagramTexts: Readonly<Record<string, string>> = {
     'it names another address than the one that it came from (NAT?); set allow_other_address = true to allow that',
   replayed: 'it was heard before, or is from before a restart; each try needs a datagram of its own',
   'crl-out-of-date':
-    'there is no list of revoked certificates in date for its authority, and crl_required = true; renew crl_file, or what crl_url serves',
+    'there is no list of revoked certificates in date for its authority, and crl_required = true, or the first list is still being got; renew crl_file, or what crl_url serves',
   'not-recorded':
     'the file "datagrams" in the state directory cannot be written (disk full or read-only?), or all of it is needed for datagrams younger than the skew',
 };

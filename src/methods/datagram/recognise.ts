@@ -94,6 +94,7 @@ export class Datagram {
     if ('flaw' in judged) return refuse(known, ['unknown-client', detailOf(flawNames[judged.flaw])]);
     const objection = ground.revocations.objection(judged, certificatesAt, {
       required: ground.site.listRequired,
+      awaited: ground.site.listAwaited,
       skewMs: ground.site.skewMs,
     });
     if (objection !== undefined) return refuse(known, [objection]);

@@ -8,6 +8,8 @@ import type { RevocationList } from './site.js';
 export interface ListDemand {
   /** Whether every authority must have a list that is in date. */
   readonly required: boolean;
+  /** Whether every authority must have a list, whatever its dates. */
+  readonly awaited: boolean;
   /** How far the clock of an authority may be ahead. */
   readonly skewMs: number;
 }
@@ -30,19 +32,20 @@ export class Revocations {
     return objections.includes(undefined) ? undefined : objections.find(reason => reason !== undefined);
   }
 
-  #objection(chain: readonly Link[], at: number, { required, skewMs }: ListDemand): Reason | undefined {
+  #objection(chain: readonly Link[], at: number, demand: ListDemand): Reason | undefined {
     if (!chain.every(({ from, until }) => from <= at && at <= until)) return 'expired';
-    if (required && !chain.every(({ issuer }) => this.#hasList(issuer, at, skewMs))) return 'crl-out-of-date';
+    if (!chain.every(({ issuer }) => this.#hasLists(issuer, at, demand))) return 'crl-out-of-date';
     const isRevoked = chain.some(
       ({ issuer, serial }) => serial !== undefined && this.#revoked.has(`${issuer} ${serial}`),
     );
     return isRevoked ? 'revoked' : undefined;
   }
 
-  #hasList(issuer: string, at: number, skewMs: number): boolean {
-    return this.#lists.some(
-      ({ authority, from, until = Number.POSITIVE_INFINITY }) =>
-        authority === issuer && from - skewMs <= at && at <= until,
-    );
+  #hasLists(issuer: string, at: number, { required, awaited, skewMs }: ListDemand): boolean {
+    if (!required && !awaited) return true;
+    return this.#lists.some(({ authority, from, until = Number.POSITIVE_INFINITY }) => {
+      const isInDate = from - skewMs <= at && at <= until;
+      return authority === issuer && (isInDate || !required);
+    });
   }
 }

@@ -128,6 +128,10 @@ const list = (of: MadeAuthority, serials: readonly string[] = [], dates: object 
   until: noon + day,
   ...dates,
 });
+const awaited = (of: MadeAuthority, dates: object = {}) => ({
+  listAwaited: true,
+  lists: [list(of, [], dates)],
+});
 const two = certificates(root, intermediate);
 
 const revoked: readonly (readonly [string, string, Parameters<typeof siteWith>[0], Uint8Array])[] = [
@@ -145,6 +149,20 @@ const revoked: readonly (readonly [string, string, Parameters<typeof siteWith>[0
   ['no list', 'knock', {}, Uint8Array.of(3)],
   ['no list, and one is required', 'crl-out-of-date', { listRequired: true }, Uint8Array.of(3)],
   ['a list, and one is required', 'knock', { listRequired: true, lists: [list(root)] }, Uint8Array.of(3)],
+  ['no list, and the first is awaited', 'crl-out-of-date', { listAwaited: true }, Uint8Array.of(3)],
+  [
+    'another authority has one, and one is awaited',
+    'crl-out-of-date',
+    awaited(intermediate),
+    Uint8Array.of(3),
+  ],
+  ['a list that is over, and one is awaited', 'knock', awaited(root, { until: noon - 1 }), Uint8Array.of(3)],
+  [
+    'awaited and required, and one is over',
+    'crl-out-of-date',
+    { ...awaited(root, { until: noon - 1 }), listRequired: true },
+    Uint8Array.of(3),
+  ],
   [
     'revoked, and a list is required',
     'revoked',
