@@ -86,6 +86,8 @@ const flawTexts: Readonly<Record<Flaw, string>> = {
     'no authority in ca_file has issued its certificate; add that authority, and those that lead to it, or issue it anew',
   'wrong-usage':
     'its certificate is not for clients: its key usage or extended key usage says otherwise, or it is an authority; issue it anew',
+  'weak-signature':
+    'its authority has signed it with MD5 or SHA-1, for which others can be forged; issue it anew with SHA-256',
   'wrong-key': 'the key of its certificate is not on the curve P-256; issue it anew for such a key',
 };
 

@@ -15,6 +15,8 @@ export const flaws = [
   'wrong-usage',
   /** Its key is not on the curve P-256, which the signature needs. */
   'wrong-key',
+  /** Its authority has signed it with MD5 or SHA-1, which others can forge. */
+  'weak-signature',
 ] as const;
 
 export type Flaw = (typeof flaws)[number];

@@ -183,6 +183,7 @@ function nameOfService({ protocol, port }: AskedService): string {
 const flawNames: Readonly<Record<Rejection['flaw'], Flaw>> = {
   malformed: 'malformed-certificate',
   'other-authority': 'other-authority',
+  'weak-signature': 'weak-signature',
   'wrong-usage': 'wrong-usage',
   'wrong-key': 'wrong-key',
 };

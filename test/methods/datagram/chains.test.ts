@@ -1,11 +1,13 @@
 /** Intermediate authorities, and what authorities have revoked: certificates as a site's lists see them. */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { authorityName } from '../../../src/crypto/certificate.js';
 import type { RevocationList } from '../../../src/methods/datagram/site.js';
 import {
   alternativeNames,
   basicConstraints,
+  clientAuthentication,
   day,
   der,
   extension,
@@ -17,7 +19,9 @@ import {
   old,
   otherName,
   p256,
+  purposes,
   sequence,
+  serverAuthentication,
   usual,
   utf8,
   type Wish,
@@ -28,6 +32,7 @@ const under = (issuer: MadeAuthority, wish: Wish = {}) =>
   makeCertificate({ issuer, extensions: [...usual, old('1.2000')], ...wish });
 const intermediate = makeAuthority('intermediate', { issuer: root, serial: Uint8Array.of(0x11) });
 const lower = makeAuthority('lower', { issuer: intermediate, serial: Uint8Array.of(0x12) });
+const ofAuthority = [basicConstraints(true), keyUsage(0x06)];
 const certificates = (...made: readonly { certificate: Buffer }[]) => ({
   authorities: made.map(({ certificate }) => certificate),
 });
@@ -79,6 +84,43 @@ test('path lengths', async () => {
   const below = makeAuthority('below', { issuer: narrow });
   const site = siteWith(certificates(root, narrow, below));
   assert.deepEqual([await hear(site, under(narrow)), await hear(site, under(below))], ['knock', word]);
+});
+
+const withExtension = (id: string, value: Buffer, isCritical: boolean): Wish => ({
+  extensions: [basicConstraints(true), keyUsage(0x06), extension(id, value, isCritical)],
+});
+for (const [what, word, wish] of [
+  ['an extension that must be understood', 'unknown-client', withExtension('1.2.3.4', utf8('x'), true)],
+  ['one that need not', 'knock', withExtension('1.2.3.4', utf8('x'), false)],
+  [
+    'one for servers alone',
+    'unknown-client',
+    { extensions: [...ofAuthority, purposes(serverAuthentication)] },
+  ],
+  [
+    'one for clients too',
+    'knock',
+    { extensions: [...ofAuthority, purposes(serverAuthentication, clientAuthentication)] },
+  ],
+  ['a signature with SHA-1', 'unknown-client', { digest: 'sha1' }],
+] as const satisfies readonly (readonly [string, string, Wish])[]) {
+  test(`an authority in between with ${what}: ${word}`, async () => {
+    const middle = makeAuthority('middle', { issuer: root, ...wish });
+    const low = makeAuthority('low', { issuer: middle });
+    const site = siteWith(certificates(root, middle, low));
+    const words = word === 'knock' ? word : `${word} other-authority`;
+    assert.equal(await hear(site, under(middle)), words);
+    assert.equal(await hear(site, under(low)), words);
+  });
+}
+
+test('who is trusted may have signed itself with SHA-1; a client with that is refused', async () => {
+  for (const keys of [p256(), generateKeyPairSync('rsa', { modulusLength: 2048 })]) {
+    const top = makeAuthority('top', { keys, digest: 'sha1' });
+    const site = siteWith(certificates(top));
+    assert.equal(await hear(site, under(top)), 'knock');
+    assert.equal(await hear(site, under(top, { digest: 'sha1' })), 'unknown-client weak-signature');
+  }
 });
 
 test('names that an authority may not vouch for', async () => {
