@@ -1,5 +1,5 @@
 /** What the monitor says in its log, where it takes more than a word. */
-import { type Flaw, flaws } from '../methods/datagram/flaws.js';
+import { type Flaw, flawOf } from '../methods/datagram/flaws.js';
 import { formatAddress } from '../net/address.js';
 import { formatDuration, roughly } from '../system/duration.js';
 import { mainCommand } from './command.js';
@@ -109,7 +109,7 @@ const datagramTexts: Readonly<Record<string, string>> = {
 /** What may be behind the refusal of a datagram. @param detail as in a refusal of that method */
 export function explainDatagram(reason: string, detail: number): string {
   if (reason === 'stale') return explain(reason, detail);
-  const flaw = reason === 'bad-tag' || reason === 'unknown-client' ? flaws[detail - 1] : undefined;
+  const flaw = flawOf(reason, detail);
   const text = flaw === undefined ? datagramTexts[reason] : flawTexts[flaw];
   return text === undefined ? '' : `: ${text}`;
 }

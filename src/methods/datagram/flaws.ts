@@ -25,3 +25,8 @@ export type Flaw = (typeof flaws)[number];
 export function detailOf(flaw: Flaw): number {
   return flaws.indexOf(flaw) + 1;
 }
+
+/** The flaw that the detail of a refusal tells, where its reason has one. */
+export function flawOf(reason: string, detail = 0): Flaw | undefined {
+  return reason === 'bad-tag' || reason === 'unknown-client' ? flaws[detail - 1] : undefined;
+}
