@@ -230,7 +230,7 @@ for (const [key, place, look, values] of taken) {
 const anInteger = (from: number, to: number) => `an integer from ${from} to ${to}`;
 const bools = ['1', '"true"', '[]'];
 const paths = ['1', '""', 'true', '["a"]'];
-const durations = ['30', '"30"', '"30 s"', '"-1s"', '"1d"', '"1.5s"', '""', '"s"', '"0s"', '"99h"'];
+const durations = ['30', '"30"', '"30 s"', '"-1s"', '"2d"', '"1.5s"', '""', '"s"', '"0s"', '"99h"'];
 const integers = ['1.5', '"1"', 'true', '-1', 'inf', 'nan', '[1]', '1979-05-27'];
 
 /** Key, where it stands, what was expected of it, values that are refused. */

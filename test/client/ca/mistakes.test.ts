@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { writeSecret } from '../../e2e/harness/folder.js';
+import { Program } from '../../e2e/harness/program.js';
 import { Authority, type Listed, noOpenssl } from './authority.js';
 
 type Case = readonly [words: string, status: number, message: RegExp];
@@ -245,4 +246,14 @@ test('several at once: each has its turn, and nothing is lost', async t => {
     listed.map(({ name, state }) => `${name} ${state}`),
     [...names.map(name => `${name} revoked`), 'office in date'],
   );
+});
+
+test('a folder that another program does not let go of', async t => {
+  const ca = new Authority(t);
+  await ca.do('init');
+  const holder = new Program(t, 'flock', ['--no-fork', ca.path, 'sh', '-c', 'echo locked; exec sleep 60']);
+  await holder.line(/locked/);
+  const { status, stderr } = await ca.run('crl');
+  assert.equal(status, 1);
+  assert.match(stderr, /another portknock ca is at work in it\n.*try again when it has ended/);
 });
