@@ -134,7 +134,7 @@ function prepare(site: DatagramSite, before: Ground | undefined): Ground {
     site,
     agreement: new Agreement(scalarOf(key)),
     authorities: isSame ? before.authorities : new Authorities(site.authorities),
-    revocations: new Revocations(site.lists),
+    revocations: before?.revocations.lists === site.lists ? before.revocations : new Revocations(site.lists),
   };
 }
 

@@ -16,14 +16,14 @@ export interface ListDemand {
 
 /** What authorities have revoked; a list that is out of date still counts for that. */
 export class Revocations {
-  readonly #revoked: ReadonlySet<string>;
-  readonly #lists: readonly RevocationList[];
+  /** What they were made of. */
+  readonly lists: readonly RevocationList[];
+  readonly #revoked: readonly { readonly authority: string; readonly serials: ReadonlySet<string> }[];
 
+  /** Takes seconds where lists name millions. */
   constructor(lists: readonly RevocationList[]) {
-    this.#lists = lists;
-    this.#revoked = new Set(
-      lists.flatMap(({ authority, serials }) => serials.map(serial => `${authority} ${serial}`)),
-    );
+    this.lists = lists;
+    this.#revoked = lists.map(({ authority, serials }) => ({ authority, serials: new Set(serials) }));
   }
 
   /** Why a certificate is not good at a moment, or undefined: one good way to a trusted authority is enough. */
@@ -36,14 +36,18 @@ export class Revocations {
     if (!chain.every(({ from, until }) => from <= at && at <= until)) return 'expired';
     if (!chain.every(({ issuer }) => this.#hasLists(issuer, at, demand))) return 'crl-out-of-date';
     const isRevoked = chain.some(
-      ({ issuer, serial }) => serial !== undefined && this.#revoked.has(`${issuer} ${serial}`),
+      ({ issuer, serial }) => serial !== undefined && this.#isRevoked(issuer, serial),
     );
     return isRevoked ? 'revoked' : undefined;
   }
 
+  #isRevoked(issuer: string, serial: string): boolean {
+    return this.#revoked.some(({ authority, serials }) => authority === issuer && serials.has(serial));
+  }
+
   #hasLists(issuer: string, at: number, { required, awaited, skewMs }: ListDemand): boolean {
     if (!required && !awaited) return true;
-    return this.#lists.some(({ authority, from, until = Number.POSITIVE_INFINITY }) => {
+    return this.lists.some(({ authority, from, until = Number.POSITIVE_INFINITY }) => {
       const isInDate = from - skewMs <= at && at <= until;
       return authority === issuer && (isInDate || !required);
     });

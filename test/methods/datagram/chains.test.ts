@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { authorityName } from '../../../src/crypto/certificate.js';
+import { Datagram } from '../../../src/methods/datagram/recognise.js';
 import type { RevocationList } from '../../../src/methods/datagram/site.js';
 import {
   alternativeNames,
@@ -268,4 +269,19 @@ test('one way that is good is enough', async () => {
   const words = (...lists: RevocationList[]) => hear(siteWith({ ...all, lists }), under(first));
   assert.equal(await words(list(root, ['21'])), 'knock');
   assert.equal(await words(list(root, ['21']), list(other, ['22'])), 'revoked');
+});
+
+test('lists that stay are read once, whatever else of the site changes', () => {
+  let times = 0;
+  const read = () => {
+    times++;
+    return ['03'];
+  };
+  const lists = [Object.defineProperty({ ...list(root) }, 'serials', { get: read, enumerable: true })];
+  const site = siteWith({ lists });
+  const method = new Datagram(site, () => false);
+  method.site = { ...site, skewMs: 1000 };
+  assert.equal(times, 1);
+  method.site = { ...site, lists: [...lists] };
+  assert.equal(times, 2);
 });
