@@ -25,13 +25,12 @@ const ports = Array.from({ length: 256 }, (_, offset) => 33_434 + offset);
 /** From one try to the next, as the client has it: what is signed counts in seconds. */
 export const tryAgainMs = 1000;
 
-export class Certified implements Contender {
+export class Certified extends RunningDaemon implements Contender {
   readonly name = 'datagram';
   readonly place: Place;
   /** How often one who knocks sends, a second between them. */
   tries = 1;
-  readonly #daemon: Daemon;
-  readonly #running: RunningDaemon;
+  protected readonly daemon: Daemon;
   readonly #identity: Omit<DatagramRequest, 'service' | 'address' | 'time' | 'ephemeral'>;
 
   static async create(scope: Scope): Promise<Certified> {
@@ -39,19 +38,20 @@ export class Certified implements Contender {
   }
 
   private constructor(scope: Scope, place: Place, folder: string) {
+    super();
     this.place = place;
     const authority = join(folder, 'ca');
     const ca = (...argv: readonly string[]) =>
       execFileSync(
         process.execPath,
         [`${project}/dist/src/client/portknock.cjs`, 'ca', ...argv, '--directory', authority],
-        { env: { ...process.env, PORTKNOCK_PASSWORD: 'bench' }, stdio: ['ignore', 'ignore', 'inherit'] },
+        { env: { ...process.env, PORTKNOCK_PASSWORD: 'bench' }, stdio: ['ignore', 'ignore', 'pipe'] },
       );
     ca('init');
     ca('server', 'bench');
     ca('issue', 'laptop', '--right', `tcp/${doorPort}`);
     this.#identity = identityIn(join(authority, 'laptop.json'));
-    this.#daemon = new Daemon(scope, place.server, {
+    this.daemon = new Daemon(scope, place.server, {
       top: { state_directory: join(folder, 'state') },
       datagram: {
         ca_file: join(authority, 'ca.pem'),
@@ -63,7 +63,6 @@ export class Certified implements Contender {
       doors: [{ name: 'bench', services: [`tcp/${doorPort}`] }],
       clients: [],
     });
-    this.#running = new RunningDaemon(this.#daemon);
   }
 
   get garbage(): Garbage {
@@ -78,7 +77,7 @@ export class Certified implements Contender {
 
   /** What its daemon's thread is told. */
   get site(): DatagramSite {
-    return buildDatagrams(datagramSettings(readConfig(this.#daemon.configFile))!, []);
+    return buildDatagrams(datagramSettings(readConfig(this.daemon.configFile))!, []);
   }
 
   /** A right datagram from each of these addresses. */
@@ -87,22 +86,6 @@ export class Certified implements Contender {
       source: parseAddress(source)!,
       payload: Buffer.from(this.#compose(source, 0).payload!, 'latin1'),
     }));
-  }
-
-  start(): Promise<void> {
-    return this.#running.start();
-  }
-
-  stop(): Promise<void> {
-    return this.#running.stop();
-  }
-
-  processes(): Promise<number[]> {
-    return this.#running.processes();
-  }
-
-  lost(): Promise<number> {
-    return this.#running.lost();
   }
 
   composeKnocks(sources: readonly string[]): readonly (readonly KnockPacket[])[] {

@@ -110,6 +110,15 @@ const plans: readonly Plan[] = [
     shows: ({ part, unit, name }) => part === 'numbers' && unit === 'µs' && /^p(?:50|99) of \d/.test(name),
   },
   {
+    name: 'datagrams',
+    title: 'Signed datagrams that open under well-shaped garbage',
+    axis: '% of the knocks',
+    words:
+      'Garbage in the form of a knock: with a key by chance, or a valid one, which costs the daemon a key agreement. One try each but where it is said. fwknop: base64 to its own port.',
+    scale: percent,
+    shows: ({ part, unit, name }) => part === 'datagrams' && unit === '%' && !name.startsWith(' '),
+  },
+  {
     name: 'memory',
     title: 'Resident memory',
     axis: 'MiB, logarithmic',

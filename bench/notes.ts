@@ -19,6 +19,8 @@ export const notes: readonly string[] = [
   'knockd logs every SYN that goes on with a sequence, portknockd the first 1,000 in ten seconds.',
   'Sequence number: a connection is counted from before its socket is made to the SYN-ACK, after one to an open port that',
   'is not counted; the rate is that of one thread, which waits for each.',
+  'Datagrams: the garbage is as long as a right one. A valid key is another point of the curve each time; what is verified one',
+  'after the other is verified without kernel and threads, by the code that the daemon’s thread runs.',
   'Lost before the daemon: as portknockd counts, and the kernel for a UDP socket. For libpcap nobody does from outside.',
   areSeparate
     ? 'Processors: knocks and floods are sent on the last one, on which the kernel also does its part for each packet,'

@@ -19,18 +19,17 @@ const clientCount = 2000;
 /** One source makes all connections of a run. */
 const guessesPerSecond = 10;
 
-export class Numbered implements Contender {
+export class Numbered extends RunningDaemon implements Contender {
   readonly name = 'number';
   readonly place: Place;
   readonly garbage = { ports: [doorPort] };
   /** A port that nothing guards. */
   readonly openPort = 80;
-  readonly #daemon: Daemon;
+  protected readonly daemon: Daemon;
   readonly #folder: string;
   readonly #keys: readonly string[];
   readonly #series: readonly NumberSeries[];
   #used = 0;
-  readonly #running: RunningDaemon;
 
   static async create(scope: Scope): Promise<Numbered> {
     const numbered = new Numbered(scope, await makePlace(scope), folderOnDisk(scope));
@@ -39,6 +38,7 @@ export class Numbered implements Contender {
   }
 
   private constructor(scope: Scope, place: Place, folder: string) {
+    super();
     this.place = place;
     this.#folder = folder;
     this.#keys = Array.from({ length: clientCount }, () => randomBytes(32).toString('hex'));
@@ -47,7 +47,7 @@ export class Numbered implements Contender {
       name: `client-${index}`,
       psk_file: `client-${index}.psk`,
     }));
-    this.#daemon = new Daemon(scope, place.server, {
+    this.daemon = new Daemon(scope, place.server, {
       top: { state_directory: join(folder, 'state') },
       sequenceNumber: {
         period: `${periodMs / 1000}s`,
@@ -57,26 +57,9 @@ export class Numbered implements Contender {
       doors: [{ name: 'bench', services: [`tcp/${doorPort}`], sequence_number: true }],
       clients,
     });
-    this.#running = new RunningDaemon(this.#daemon);
     for (const [index, key] of this.#keys.entries()) {
-      writeSecret(this.#daemon.folder, `client-${index}.psk`, `${key}\n`);
+      writeSecret(this.daemon.folder, `client-${index}.psk`, `${key}\n`);
     }
-  }
-
-  start(): Promise<void> {
-    return this.#running.start();
-  }
-
-  stop(): Promise<void> {
-    return this.#running.stop();
-  }
-
-  processes(): Promise<number[]> {
-    return this.#running.processes();
-  }
-
-  lost(): Promise<number> {
-    return this.#running.lost();
   }
 
   composeKnocks(sources: readonly string[]): readonly (readonly KnockPacket[])[] {
@@ -98,7 +81,7 @@ export class Numbered implements Contender {
 
   /** The client's whole program, with a key of its own each time. The service says a line and hangs up. */
   takeClientCommand(): Command {
-    const file = join(this.#daemon.folder, `client-${this.#used++}.psk`);
+    const file = join(this.daemon.folder, `client-${this.#used++}.psk`);
     const periods = ['--period', `${periodMs / 1000}s`, '--tolerance', `${periodMs / 1000}s`];
     return {
       argv: [

@@ -23,14 +23,13 @@ const commandId = 1;
 /** What every other configured client is given: whose key it is makes no difference to the work. */
 const othersKeyFile = 'others.key';
 
-export class Portknock implements DaemonContender {
+export class Portknock extends RunningDaemon implements DaemonContender {
   readonly name = 'portknock';
   readonly place: Place;
   readonly readyPattern = ': ready';
   readonly garbage: Garbage;
-  readonly #daemon: Daemon;
+  protected readonly daemon: Daemon;
   readonly #folder: string;
-  readonly #running: RunningDaemon;
   #lastTime = 0;
 
   /** @param clients how many are configured, the one that knocks among them */
@@ -39,43 +38,27 @@ export class Portknock implements DaemonContender {
   }
 
   private constructor(scope: Scope, place: Place, folder: string, clients: number) {
+    super();
     this.place = place;
     this.#folder = folder;
-    this.#daemon = new Daemon(scope, place.server, {
+    this.daemon = new Daemon(scope, place.server, {
       top: { state_directory: join(folder, 'state') },
       spelling,
       doors: [{ name: 'ssh', command: commandId, services: [`tcp/${doorPort}`], open_for: `${openForMs}ms` }],
       clients: [{ name, id: clientId, address: 'required' }, ...others(clients - 1)],
     });
-    this.#running = new RunningDaemon(this.#daemon);
-    writeSecret(this.#daemon.folder, othersKeyFile, `${randomBytes(32).toString('hex')}\n`);
+    writeSecret(this.daemon.folder, othersKeyFile, `${randomBytes(32).toString('hex')}\n`);
     const ports = Array.from(
       { length: windowLength[spelling] },
-      (_, offset) => this.#daemon.basePort + offset,
+      (_, offset) => this.daemon.basePort + offset,
     );
     this.garbage = { ports };
   }
 
-  start(): Promise<void> {
-    return this.#running.start();
-  }
-
-  stop(): Promise<void> {
-    return this.#running.stop();
-  }
-
-  processes(): Promise<number[]> {
-    return this.#running.processes();
-  }
-
-  lost(): Promise<number> {
-    return this.#running.lost();
-  }
-
   composeKnocks(sources: readonly string[]): readonly (readonly KnockPacket[])[] {
-    const siteKey = keyIn(this.#daemon.siteKeyFile);
+    const siteKey = keyIn(this.daemon.siteKeyFile);
     const key = keyIn(this.#clientKeyFile);
-    const { basePort } = this.#daemon;
+    const { basePort } = this.daemon;
     return sources.map(source => {
       this.#lastTime = Math.max(Date.now(), this.#lastTime + 1);
       const address = parseAddress(source)!;
@@ -95,11 +78,11 @@ export class Portknock implements DaemonContender {
 
   get daemonCommand(): Command {
     const program = `${project}/dist/src/daemon/portknockd.cjs`;
-    return { argv: [process.execPath, program, 'run', '--config', this.#daemon.configFile] };
+    return { argv: [process.execPath, program, 'run', '--config', this.daemon.configFile] };
   }
 
   get clientCommand(): Command {
-    const { basePort, siteKeyFile } = this.#daemon;
+    const { basePort, siteKeyFile } = this.daemon;
     const { server, client } = this.place;
     return {
       argv: [
@@ -114,7 +97,7 @@ export class Portknock implements DaemonContender {
   }
 
   get #clientKeyFile(): string {
-    return join(this.#daemon.folder, `${name}.key`);
+    return join(this.daemon.folder, `${name}.key`);
   }
 }
 

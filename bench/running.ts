@@ -12,16 +12,13 @@ interface Status {
 }
 
 /** The half of a contender that is its daemon. */
-export class RunningDaemon {
-  readonly #daemon: Daemon;
+export abstract class RunningDaemon {
+  /** Configured, not yet started. */
+  protected abstract readonly daemon: Daemon;
   #program: Program | undefined;
 
-  constructor(daemon: Daemon) {
-    this.#daemon = daemon;
-  }
-
   async start(): Promise<void> {
-    this.#program = this.#daemon.command(['run']);
+    this.#program = this.daemon.command(['run']);
     await this.#program.line(/ready/, patienceMs);
   }
 
@@ -39,7 +36,7 @@ export class RunningDaemon {
   }
 
   async #status(): Promise<Status> {
-    const program = this.#daemon.command(['status', '--json']);
+    const program = this.daemon.command(['status', '--json']);
     await program.end(patienceMs);
     return JSON.parse(program.stdout) as Status;
   }

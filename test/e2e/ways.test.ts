@@ -251,7 +251,7 @@ describe('a command door', { skip: notIsolated }, () => {
     const folder = temporaryFolder(t, 'full', 0o755);
     state = join(folder, 'state');
     mkdirSync(state);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m,mode=700', 'tmpfs', state]);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=5m,mode=700', 'tmpfs', state]);
     const marker = join(folder, 'ran');
     const run = script(folder, 'run', `touch ${marker}`);
     const doors = [ssh, { name: 'backup', command: 2, run: [run], close_run: ['/bin/true'] }];
