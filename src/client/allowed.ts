@@ -2,7 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import * as asn1js from 'asn1js';
 import { isForClients } from '../crypto/usage.js';
-import { formatRight, permits, rightsOf } from '../methods/datagram/rights.js';
+import { formatRight, permits, type Right, rightsOf } from '../methods/datagram/rights.js';
 import { tcp, udp } from '../net/packet.js';
 
 /** What may be done with a certificate. */
@@ -18,16 +18,25 @@ export interface Allowance {
 /** What a certificate allows. */
 export function allowedBy(certificate: X509Certificate): Allowance {
   const extensions = extensionsOf(certificate.raw);
-  const values = extensions.map(
-    ({ extnID, extnValue }) => [extnID, extnValue.valueBlock.valueHexView] as const,
-  );
-  const rights = rightsOf({ extensions: new Map(values) });
+  const rights = rightsAmong(extensions);
   const hasDoors = rights.some(({ kind }) => kind === 'door');
   return {
     isForClients: isForClients(certificate, extensions),
     includes: service => hasDoors || permits(rights, parseService(service), undefined),
     text: rights.map(formatRight).join(', '),
   };
+}
+
+/** What a certificate permits to ask for, without a look at the rest of it. @param der as node:crypto gives it */
+export function rightsIn(der: Uint8Array): readonly Right[] {
+  return rightsAmong(extensionsOf(der));
+}
+
+function rightsAmong(extensions: readonly Extension[]): readonly Right[] {
+  const values = extensions.map(
+    ({ extnID, extnValue }) => [extnID, extnValue.valueBlock.valueHexView] as const,
+  );
+  return rightsOf({ extensions: new Map(values) });
 }
 
 function parseService(service: string): { readonly protocol: number; readonly port: number } {

@@ -107,7 +107,6 @@ export function flawsOf(
   const ask = 'ask whoever issued it for another';
   const fatal = (message: string, hint = ask): Flaw => ({ message, hint, isFatal: true });
   const span = outside(certificate, time);
-  const serverSpan = outside(server, time);
   return [
     ...(span === undefined ? [] : [fatal(`${name} ${span}`, `${ask}, or see that the clock is right`)]),
     ...(allowed.isForClients ? [] : [fatal(`${name} is not one for clients`)]),
@@ -119,16 +118,18 @@ export function flawsOf(
           ),
         ]),
     ...rightsFlaws(name, allowed, services).map(message => fatal(...message)),
-    ...(serverSpan === undefined
-      ? []
-      : [
-          {
-            message: `the server’s certificate ${serverSpan}`,
-            hint: 'see that it is the present one',
-            isFatal: false,
-          },
-        ]),
+    ...serverFlaws(server, time),
   ];
+}
+
+/** None is fatal: what a server's certificate says beside its key means nothing to the server. */
+function serverFlaws(server: X509Certificate, time: number): Flaw[] {
+  const span = outside(server, time);
+  const hint = 'see that it is the present one';
+  const dated = { message: `the server’s certificate ${span}`, hint, isFatal: false };
+  const message = 'the server’s certificate is that of an authority, whose key no server should have';
+  const ofAuthority = { message, hint: 'give the one of the server itself', isFatal: false };
+  return [...(span === undefined ? [] : [dated]), ...(server.ca ? [ofAuthority] : [])];
 }
 
 function allowanceOf(certificate: X509Certificate): Allowance {

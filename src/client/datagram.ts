@@ -4,20 +4,18 @@ import { composeDatagram } from '../methods/datagram/compose.js';
 import { parseAddress } from '../net/address.js';
 import { tcp, udp } from '../net/packet.js';
 import type { Hit } from '../net/send.js';
-import { isSignedAddress } from '../system/datagramprofile.js';
+import { isSignedAddress, mostServices } from '../system/datagramprofile.js';
 import { errorCode } from '../system/error.js';
 import type { Composer, Composition, Warn } from './composer.js';
 import { type Credentials, flawsOf, nameOf, readCredentials } from './credentials.js';
 import { KnockError } from './failure.js';
 import { type DatagramRequest, requireWithin } from './request.js';
 import { isSeenOutside, localAddress, type Target } from './resolve.js';
+import { nameOfKnock, ownSeconds, type SecondMemory, secondsOfProcess } from './second.js';
 
-const mostServices = 32;
 /** Where sKnock's client knocks, too: high enough to be nobody's. */
 const lowestKnockPort = 10_000;
 const highestKnockPort = 60_000;
-/** Further ahead than this, the last second came of a clock that was wrong. */
-const mostAheadSeconds = 5;
 const lastSecond = 0xffffffff;
 
 let portOfProcess: number | undefined;
@@ -27,16 +25,15 @@ function drawnPort(): number {
   return portOfProcess;
 }
 
-const secondsOfProcess = new Map<string, number>();
-
 /**
  * Knocks of a request.
  * @param time milliseconds since 1970, instead of the clock's
+ * @param seconds those that were taken; where the time is given, none were
  * @throws TypeError, RangeError for a request that is none; KnockError `certificate`
  */
-export function datagram(request: DatagramRequest, time?: number): Composer {
+export function datagram(request: DatagramRequest, time?: number, seconds = secondsOfProcess): Composer {
   requireDatagram(request);
-  return new Datagrams(request, time);
+  return new Datagrams(request, time, time === undefined ? seconds : ownSeconds());
 }
 
 function requireDatagram({ services, knockPort, address = 'auto' }: DatagramRequest): void {
@@ -60,26 +57,26 @@ function parseService(service: unknown): { readonly protocol: number; readonly p
 
 class Datagrams implements Composer {
   readonly advice =
-    'see on the server what became of the knock: portknockd status; behind NAT it needs allow_other_address there, or --address';
+    'see on the server what became of the knock: portknockd status; both clocks must be right; behind NAT it needs allow_other_address there, or --address';
   readonly closedMayRefuse = true;
   readonly #request: DatagramRequest;
   readonly #credentials: Credentials;
   readonly #time: number | undefined;
-  readonly #seconds: Map<string, number>;
+  readonly #seconds: SecondMemory;
   readonly #warned = new Set<string>();
 
-  constructor(request: DatagramRequest, time: number | undefined) {
+  constructor(request: DatagramRequest, time: number | undefined, seconds: SecondMemory) {
     this.#request = request;
     this.#credentials = readCredentials(request);
     this.#time = time;
-    this.#seconds = time === undefined ? secondsOfProcess : new Map();
+    this.#seconds = seconds;
   }
 
   async compose(targets: readonly Target[], warnAlways: Warn): Promise<readonly Composition[]> {
     const warn = (message: string) => this.#warnOnce(message, warnAlways);
     const now = this.#time ?? Date.now();
     this.#examine(now, warn);
-    const second = this.#nextSecond(Math.floor(now / 1000));
+    const second = this.#nextSecond(targets, Math.floor(now / 1000));
     return Promise.all(targets.map(target => this.#composeFor(target, second, warn)));
   }
 
@@ -96,22 +93,18 @@ class Datagrams implements Composer {
     }
   }
 
-  /** A server hears each datagram once, and tells them apart by what is signed: two of the same second would be one. */
-  #nextSecond(now: number): number {
-    const name = this.#credentials.certificate.fingerprint256;
-    const last = this.#seconds.get(name) ?? 0;
-    const next = last > now + mostAheadSeconds ? now : Math.max(now, last + 1);
-    if (now < 0 || next > lastSecond) {
-      throw new KnockError(
-        'clock',
-        `the clock says ${new Date(now * 1000).getUTCFullYear()}, which no knock can say`,
-        {
-          hint: 'set the clock of this machine',
-        },
-      );
-    }
-    this.#seconds.set(name, next);
-    return next;
+  #nextSecond(targets: readonly Target[], now: number): number {
+    const { services } = this.#request;
+    const addresses = targets.map(({ address }) => address);
+    const name = nameOfKnock(this.#credentials.certificate.fingerprint256, ...addresses, ...services);
+    const isPossible = now >= 0 && now <= lastSecond;
+    const next = isPossible ? this.#seconds.take(name, now) : now;
+    if (isPossible && next <= lastSecond) return next;
+    throw new KnockError(
+      'clock',
+      `the clock says ${new Date(now * 1000).getUTCFullYear()}, which no knock can say`,
+      { hint: 'set the clock of this machine' },
+    );
   }
 
   async #composeFor(target: Target, second: number, warn: Warn): Promise<Composition> {

@@ -1,6 +1,7 @@
 /** `portknock import` and `portknock profiles`: how profiles come in, and what there is. */
 import { existsSync, readFileSync } from 'node:fs';
 import type { DatagramProfile } from '../system/datagramprofile.js';
+import { isHost } from '../system/document.js';
 import { errorCode, OperatorError, OperatorErrors, report } from '../system/error.js';
 import { isClassic, isProfileName, type Profile, parseProfile } from '../system/profile.js';
 import { KnockError } from './failure.js';
@@ -66,7 +67,7 @@ function renamed(profile: Profile, { name = profile.name, host = profile.host }:
   if (host === undefined) {
     throw new OperatorError('usage', 'the profile names no host', { hint: 'add --host NAME-OR-ADDRESS' });
   }
-  if (!/^[^\s/]{1,255}$/.test(host)) {
+  if (!isHost(host)) {
     throw new OperatorError('usage', `--host expected a name or an address, got "${host}"`);
   }
   return { ...profile, name, host };

@@ -131,7 +131,7 @@ const allowed: Readonly<
   // Which command takes which of them, ca/main.ts says.
   ca: [
     ...['directory', 'name', 'days', 'right', 'server', 'host', 'service', 'passwordFile', 'force'],
-    ...['json', 'quiet'],
+    ...['address', 'json', 'quiet'],
   ] as OptionName[],
   profiles: ['json'],
   'socket-service': ['listen', 'profiles'],

@@ -126,7 +126,10 @@ export async function composerOf(
   onFailure: (why: string) => void,
 ): Promise<Composer> {
   if (options.method === 'plain-sequence') return (await import('./plainsequence.js')).plainSequence(options);
-  if (options.method === 'datagram') return (await import('./datagram.js')).datagram(options, time);
+  if (options.method === 'datagram') {
+    const { fileSeconds } = await import('./second.js');
+    return (await import('./datagram.js')).datagram(options, time, fileSeconds(onFailure));
+  }
   return portSequence(options, clockOf(options.identity, time, onFailure));
 }
 

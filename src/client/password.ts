@@ -22,15 +22,24 @@ export async function findPassword(file: string | undefined, purpose: string): P
   });
 }
 
+/** Lines that came together with the one that was asked for, as where both of two are pasted. */
+const cameAhead: string[] = [];
+
 /** Asks at the terminal, which shows nothing of what is typed. @throws OperatorError `no-password` where nothing is */
 export async function askPassword(question: string): Promise<string> {
+  const ahead = cameAhead.shift();
+  if (ahead !== undefined) {
+    process.stderr.write(`${question}\n`);
+    return ahead;
+  }
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: silent, terminal: true, historySize: 0 });
   process.stderr.write(question);
   try {
     return await new Promise((resolve, reject) => {
       const ended = () => reject(new OperatorError('no-password', 'no password was given'));
-      lines.once('line', resolve).once('SIGINT', ended).once('close', ended);
+      lines.on('line', line => cameAhead.push(line)).once('line', () => resolve(cameAhead.shift()!));
+      lines.once('SIGINT', ended).once('close', ended);
     });
   } finally {
     process.stderr.write('\n');

@@ -19,12 +19,14 @@ export interface Target {
  * @throws KnockError `no-address`
  */
 export async function resolveHost(host: string, family: Family | undefined): Promise<Target[]> {
-  const all = isIP(host) === 0 ? await lookUp(host) : [literal(host)];
+  const all = host === '' ? [] : isIP(host) === 0 ? await lookUp(host) : [literal(host)];
   const first = all.filter(
     (target, index) => all.findIndex(other => other.family === target.family) === index,
   );
   const wanted = first.filter(target => family === undefined || target.family === family);
   if (wanted.length > 0) return wanted;
+  // Of the empty name there is nothing to be told but that.
+  if (family === undefined) throw new KnockError('no-address', `"${host}": no such host`);
   throw new KnockError('no-address', `${host} has no IPv${family} address`, {
     hint: `leave out -${family}`,
   });

@@ -77,6 +77,7 @@ A CA of one's own, whose certificates open doors by datagram
       --right tcp/22              what issue lets the client ask for: also udp/8000-8100, door/NAME; several may be given
       --service DOOR=tcp/22       a door of the profile that issue writes, for rights that name no single service
       --server NAME, --host HOST  whose profile it is to be, where there are several servers; and where that is
+      --address local             in that profile, for a server with allow_other_address: nobody behind NAT is warned
       --days N                    how long it is in date: init 3650, issue and server 365, crl and revoke 30
       --password-file FILE        the password of the PKCS #12 file; else PORTKNOCK_PASSWORD, else it is asked for
       --force                     issue another certificate beside one in date

@@ -34,6 +34,9 @@ export interface DatagramProfile {
   readonly doors: ReadonlyMap<string, ProfileAccess>;
 }
 
+/** How many services a knock may ask for, each with its datagram. */
+export const mostServices = 32;
+
 /** Whether this says which own address to sign: a keyword, or an address without a zone. */
 export function isSignedAddress(text: string): boolean {
   return text === 'auto' || text === 'local' || (isIP(text) !== 0 && !text.includes('%'));
@@ -72,13 +75,11 @@ export function parseDatagram(document: Document, place: Place): DatagramProfile
     throw explainAll(read.issues, { keys: Object.keys(known.entries), doorKeys, secrets: ['key'] }, place);
   }
   const { name, host, method, certificate, key, address, doors } = read.output;
-  const empty = Object.entries(doors).filter(([, { services }]) => services.length === 0);
-  if (empty.length > 0) {
-    throw mistakes(
-      empty.map(([door]) => `"doors.${door}.services" expected at least one: it is what a datagram asks for`),
-      place,
-    );
-  }
+  const odd = Object.entries(doors).flatMap(([door, { services }]) => {
+    const expected = mistakeIn(services);
+    return expected === undefined ? [] : [`"doors.${door}.services" expected ${expected}`];
+  });
+  if (odd.length > 0) throw mistakes(odd, place);
   const { server_certificate: serverCertificate, knock_port: knockPort } = read.output;
   return {
     ...{ name, host, method, certificate, key, serverCertificate, knockPort, address },
@@ -89,6 +90,14 @@ export function parseDatagram(document: Document, place: Place): DatagramProfile
       ]),
     ),
   };
+}
+
+function mistakeIn(services: readonly string[]): string | undefined {
+  if (services.length === 0) return 'at least one: it is what a datagram asks for';
+  const twice = services.find((service, at) => services.indexOf(service) < at);
+  if (twice !== undefined) return `each of them once, got "${twice}" again: servers hear a datagram once`;
+  if (services.length <= mostServices) return undefined;
+  return `at most ${mostServices} of them, got ${services.length}: each is a datagram of its own`;
 }
 
 /** What a profile has beside name, host and method, as it is written. */

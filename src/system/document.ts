@@ -42,6 +42,11 @@ export function isProfileName(name: string): boolean {
   return profileName.test(name) && !reserved.has(name);
 }
 
+/** Whether it may be the name or the address of a server. */
+export function isHost(text: string): boolean {
+  return /^[^\s/]{1,255}$/.test(text);
+}
+
 /** @throws OperatorErrors */
 export function parseJson(text: string, place: Place): Document {
   try {
@@ -100,7 +105,7 @@ export const doorsWith = <Entries extends v.ObjectEntries>(entries: Entries, exp
 export const everyProfile = {
   portknock: v.literal(version),
   name: text('a name of at most 63 letters, digits, ".", "_" and "-", and no subcommand', isProfileName),
-  host: v.optional(text('a name or an address', host => /^[^\s/]{1,255}$/.test(host))),
+  host: v.optional(text('a name or an address', isHost)),
 };
 
 /** What a schema knows, where a mistake is near: keys of a profile, and those of a door. */

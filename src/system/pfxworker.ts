@@ -1,6 +1,7 @@
 /**
  * The thread that opens a PKCS #12 file for pfx.ts: it takes the keys and certificates out, and judges none of them.
  */
+import { pbkdf2Sync } from 'node:crypto';
 import { workerData } from 'node:worker_threads';
 import forge from 'node-forge';
 import type { PfxContents, PfxTask } from './pfx.js';
@@ -33,6 +34,24 @@ const getCipher = ciphers.getCipher;
 ciphers.getCipher = (oid, parameters, password) => {
   const isPbes2 = oid === pki.oids['pkcs5PBES2'];
   return getCipher(oid, parameters, isPbes2 ? forge.util.encodeUtf8(password ?? '') : password);
+};
+
+type Deriving = (password: string, salt: string, rounds: number, length: number, hash: Hash) => string;
+interface Hash {
+  readonly algorithm: string;
+}
+const derivations = forge.pkcs5 as unknown as { pbkdf2: Deriving };
+const deriveSlowly = derivations.pbkdf2;
+/** Some seconds. Such a derivation cannot be ended in the middle, so a file gets no more of it. */
+let roundsLeft = 4_000_000;
+// forge takes 5 microseconds for a round, and programs write files of 600,000 and more of them.
+derivations.pbkdf2 = (password, salt, rounds, length, hash) => {
+  if (rounds > roundsLeft || !/^sha(?:1|256|384|512)$/.test(hash.algorithm)) {
+    return deriveSlowly(password, salt, rounds, length, hash);
+  }
+  roundsLeft -= rounds;
+  const [secret, salting] = [Buffer.from(password, 'binary'), Buffer.from(salt, 'binary')];
+  return pbkdf2Sync(secret, salting, rounds, length, hash.algorithm).toString('binary');
 };
 
 function contentsOf(bags: readonly forge.pkcs12.Bag[]): PfxContents {

@@ -44,6 +44,19 @@ for (const role of ['certificate', 'serverCertificate'] as const) {
   });
 }
 
+test('an authority’s certificate in the place of the server’s', () => {
+  const flaws = (file: string) =>
+    flawsOf(
+      readCredentials({ certificate, key, serverCertificate: openssl.read(file) }),
+      ['tcp/1'],
+      Date.now(),
+    );
+  const said = 'the server’s certificate is that of an authority, whose key no server should have';
+  const [flaw] = flaws('ca.pem').filter(({ isFatal }) => !isFatal);
+  assert.equal(flaw?.message, said);
+  assert(flaws('server.pem').every(({ message }) => message !== said));
+});
+
 test('a damaged key', () => {
   const change = fc.tuple(fc.nat(key.length - 1), fc.constantFrom('A', '/', '=', '\n', '-', 'é'));
   fc.assert(

@@ -175,3 +175,9 @@ test('certificates are judged by the time that is given', async t => {
   );
   assert.equal(later.status, 1);
 });
+
+test('an empty name of a host', async t => {
+  const files = ['--pfx', openssl.path('alice.pfx'), '--server-certificate', openssl.path('server.pem')];
+  const { status, stderr } = await new User(t).run(['datagram', '', '--port', '2000', ...files], { env });
+  assert.deepEqual({ status, stderr }, { status: 1, stderr: 'portknock: error: "": no such host\n' });
+});

@@ -108,6 +108,15 @@ test('IPv6: sixteen bytes, of the address that it comes from', async t => {
   assert.deepEqual([heard!.address, heard!.source], [`${'00'.repeat(15)}01`, '::1']);
 });
 
+test('programs that knock at once say each a second of its own', async t => {
+  const user = new User(t);
+  const receiver = await Receiver.open(t, serverKey);
+  const argv = knock('tcp/2000', '--knock-port', String(receiver.port));
+  await Promise.all(Array.from({ length: 4 }, () => user.run(argv, { env })));
+  const heard = await receiver.first(4);
+  assert.equal(new Set(heard.map(({ time }) => time)).size, 4);
+});
+
 test('a dry run shows what would be sent, and it is that', async t => {
   const user = new User(t);
   const argv = knock('tcp/2000', '--dry-run', '--time', tomorrow.toISOString());

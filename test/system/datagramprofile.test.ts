@@ -58,6 +58,14 @@ const refused: readonly [changes: object, ...expected: RegExp[]][] = [
   [{ doors: { web: {}, ssh: { services: [] } } }, /^"doors.web.services" .*one/, /^"doors.ssh.services"/],
   [{ doors: { web: { services: ['2000'] } } }, /^"doors.web.services.0" expected a service/],
   [{ knockport: 7 }, /^unknown key "knockport" \(did you mean "knock_port"\?\)$/],
+  [
+    { doors: { web: { services: ['tcp/1', 'udp/1', 'tcp/1'] } } },
+    /^"doors\.web\.services" expected each .* got "tcp\/1" again/,
+  ],
+  [
+    { doors: { web: { services: Array.from({ length: 33 }, (_, at) => `tcp/${at + 1}`) } } },
+    /^"doors\.web\.services" expected at most 32 of them, got 33/,
+  ],
   [{ name: 'datagram' }, /^"name" expected a name/],
   [{ name: 'ca' }, /^"name" expected a name/],
   [{ method: 'datagramm' }, /^"method" expected .*"sequence-number" or "datagram"$/],
@@ -73,7 +81,7 @@ for (const [changes, ...expected] of refused) {
 }
 
 test('what is written is read as it was', () => {
-  const services = fc.array(
+  const services = fc.uniqueArray(
     fc
       .tuple(fc.constantFrom('tcp', 'udp'), fc.integer({ min: 1, max: 65535 }))
       .map(([protocol, port]) => `${protocol}/${port}`),

@@ -39,6 +39,8 @@ const good: readonly [name: string, password: string, options: readonly string[]
   ['with friendly names', 'secret', ['-name', 'Alice’s', '-certfile', 'ca.pem', '-caname', 'CA']],
   ['3DES', 'secret', ['-keypbe', 'PBE-SHA1-3DES', '-certpbe', 'PBE-SHA1-3DES', '-macalg', 'sha1']],
   ['SHA-512, nothing encrypted', 'secret', ['-macalg', 'sha512', '-keypbe', 'NONE', '-certpbe', 'NONE']],
+  ['as many rounds as careful programs take', 'secret', ['-iter', '1500000', '-nomaciter']],
+  ['AES-128, SHA-512', 'secret', ['-keypbe', 'AES-128-CBC', '-certpbe', 'AES-128-CBC', '-macalg', 'sha512']],
   ['without a MAC', 'secret', ['-nomac']],
   ['without any protection', 'anything', unprotected],
 ];

@@ -12,6 +12,8 @@ import {
   copyOf,
   extendedKeyUsage,
   type Kind,
+  keyIdentifier,
+  keyIdentifierOf,
   keyUsage,
   purposeOf,
   rightsExtensions,
@@ -76,7 +78,11 @@ export function signingKey(key: KeyObject): Promise<webcrypto.CryptoKey> {
 
 /** The authority's own certificate. */
 export async function makeAuthority(wish: Wish, key: KeyObject, now: number): Promise<Uint8Array> {
-  const certificate = unsigned(wish, { subjectKey: publicPart(key), issuerKey: publicPart(key) }, now);
+  const certificate = unsigned(
+    wish,
+    { subjectKey: publicPart(key), issuerKey: keyIdentifier(publicPart(key)) },
+    now,
+  );
   certificate.issuer = certificate.subject;
   return sign(certificate, key);
 }
@@ -84,9 +90,10 @@ export async function makeAuthority(wish: Wish, key: KeyObject, now: number): Pr
 /** A certificate that the authority issues, with a new key. @throws OperatorError `too-many-rights` */
 export async function issue(wish: Wish, by: Signer, now: number): Promise<Issued> {
   const key = newKey();
-  const keys = { subjectKey: publicPart(key), issuerKey: publicPart(by.key) };
+  const issuer = Certificate.fromBER(copyOf(by.certificate));
+  const keys = { subjectKey: publicPart(key), issuerKey: keyIdentifierOf(issuer, publicPart(by.key)) };
   const certificate = unsigned(wish, keys, now);
-  certificate.issuer = Certificate.fromBER(copyOf(by.certificate)).subject;
+  certificate.issuer = issuer.subject;
   let der = await sign(certificate, by.key);
   if (wish.kind === 'client') {
     const missing = shortestForClients + signatureSpread - der.length;
@@ -105,7 +112,8 @@ export function endOf(days: number, now: number): number {
 interface Keys {
   /** SubjectPublicKeyInfo, DER. */
   readonly subjectKey: Uint8Array;
-  readonly issuerKey: Uint8Array;
+  /** What its certificate calls it. */
+  readonly issuerKey: asn1js.OctetString;
 }
 
 function unsigned(

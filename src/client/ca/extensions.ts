@@ -1,7 +1,14 @@
 /** Extensions of certificates and lists as the authority writes them (RFC 5280 section 4.2; sKnock's otherName; our own). */
 import { createHash } from 'node:crypto';
 import * as asn1js from 'asn1js';
-import { AuthorityKeyIdentifier, BasicConstraints, Extension, ExtKeyUsage, PublicKeyInfo } from 'pkijs';
+import {
+  AuthorityKeyIdentifier,
+  BasicConstraints,
+  type Certificate,
+  Extension,
+  ExtKeyUsage,
+  PublicKeyInfo,
+} from 'pkijs';
 import {
   encodeRights,
   formatOtherName,
@@ -49,14 +56,25 @@ export function subjectKeyIdentifier(spki: Uint8Array): Extension {
   return extension('2.5.29.14', keyIdentifier(spki));
 }
 
-/** @param spki the authority's */
-export function authorityKeyIdentifier(spki: Uint8Array): Extension {
-  const value = new AuthorityKeyIdentifier({ keyIdentifier: keyIdentifier(spki) });
+/** @param identifier of the authority's key */
+export function authorityKeyIdentifier(identifier: asn1js.OctetString): Extension {
+  const value = new AuthorityKeyIdentifier({ keyIdentifier: identifier });
   return extension('2.5.29.35', value.toSchema());
 }
 
+/**
+ * What an authority's certificate calls its key: other programs have other ways to make this name, and RFC 5280 section
+ * 4.2.1.1 has the two agree. @param spki for one that does not say
+ */
+export function keyIdentifierOf(certificate: Certificate, spki: Uint8Array): asn1js.OctetString {
+  const own = certificate.extensions?.find(({ extnID }) => extnID === '2.5.29.14');
+  const value = own && asn1js.fromBER(own.extnValue.valueBlock.valueHexView).result;
+  if (!(value instanceof asn1js.OctetString)) return keyIdentifier(spki);
+  return new asn1js.OctetString({ valueHex: copyOf(value.valueBlock.valueHexView) });
+}
+
 /** RFC 5280 section 4.2.1.2, method 1. */
-function keyIdentifier(spki: Uint8Array): asn1js.OctetString {
+export function keyIdentifier(spki: Uint8Array): asn1js.OctetString {
   const { subjectPublicKey } = PublicKeyInfo.fromBER(copyOf(spki));
   const digest = createHash('sha1').update(subjectPublicKey.valueBlock.valueHexView).digest();
   return new asn1js.OctetString({ valueHex: copyOf(digest) });

@@ -2,11 +2,13 @@
  * The authority's folder: one program at a time, and each change of several files whole or not at all, also where the power
  * goes in the middle.
  *
- * A change is written to `pending.tmp`, with all its files as they will lie. Renaming that to `pending` makes it happen; then
- * the files are moved to their places, records first. Whoever finds `pending` moves what is left of it.
+ * A change is written to `portknock-pending.tmp`, with all its files as they will lie. Renaming that to `portknock-pending`
+ * makes it happen; then the files are moved to their places, records first. Whoever finds it moves what is left of it. The
+ * names are nobody else's: a folder that was given by mistake may have a `pending` of its own.
  */
 import {
   closeSync,
+  constants,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -30,6 +32,8 @@ export interface NewFile {
   readonly replaces?: boolean;
 }
 
+const pendingName = 'portknock-pending';
+const preparedName = `${pendingName}.tmp`;
 const secretMode = 0o600;
 const publicMode = 0o644;
 const folderMode = 0o700;
@@ -53,12 +57,13 @@ export class AuthorityFolder {
     try {
       if (isNew) makeFolders(path, folderMode);
       // Windows opens no folders, and knows no locks.
-      fd = process.platform === 'win32' ? undefined : openSync(path, 'r');
+      fd =
+        process.platform === 'win32' ? undefined : openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
       if (fd !== undefined && !(await lockFile(fd))) throw locked(path);
       return new AuthorityFolder(path, fd);
     } catch (error) {
       if (fd !== undefined) closeSync(fd);
-      if (errorCode(error) === 'ENOENT') throw noAuthority(path);
+      if (errorCode(error) === 'ENOENT' && !isNew) throw noAuthority(path);
       throw unusable(path, error);
     }
   }
@@ -109,12 +114,12 @@ export class AuthorityFolder {
   /** Makes a change, all of it or nothing. @throws OperatorError */
   commit(files: readonly NewFile[]): void {
     this.requireFree(files.filter(({ replaces }) => !replaces).map(({ path }) => path));
-    const prepared = this.place('pending.tmp');
+    const prepared = this.place(preparedName);
     try {
       mkdirSync(prepared, folderMode);
       for (const file of files) prepare(prepared, file);
       for (const folder of foldersIn(prepared)) syncFolder(folder);
-      renameSync(prepared, this.place('pending'));
+      renameSync(prepared, this.place(pendingName));
     } catch (error) {
       rmSync(prepared, { recursive: true, force: true });
       throw unwritable(this.path, error);
@@ -129,16 +134,16 @@ export class AuthorityFolder {
 
   #recover(): string[] {
     try {
-      rmSync(this.place('pending.tmp'), { recursive: true, force: true });
-      return existsSync(this.place('pending')) ? this.#finish() : [];
+      rmSync(this.place(preparedName), { recursive: true, force: true });
+      return existsSync(this.place(pendingName)) ? this.#finish() : [];
     } catch (error) {
       throw unfinished(this.path, error);
     }
   }
 
-  /** Moves what is in `pending` to its places: what lies in folders, the records, durably before the rest. */
+  /** Moves what is pending to its places: what lies in folders, the records, durably before the rest. */
   #finish(): string[] {
-    const pending = this.place('pending');
+    const pending = this.place(pendingName);
     const moved: string[] = [];
     for (const folder of [...foldersIn(pending)].reverse()) {
       const target = join(this.path, folder.slice(pending.length));
@@ -184,7 +189,7 @@ function locked(path: string): OperatorError {
 function unusable(path: string, error: unknown): unknown {
   const code = errorCode(error);
   if (code === undefined || error instanceof OperatorError) return error;
-  const why = code === 'ENOTDIR' ? 'it is no folder' : code;
+  const why = code === 'ENOTDIR' || code === 'EEXIST' ? 'it is no folder' : code;
   const hint = 'run as the user who owns it, or give another folder with --directory';
   return new OperatorError('unusable-authority', `${path}: cannot be used (${why})`, { hint });
 }

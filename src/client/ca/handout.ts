@@ -1,9 +1,11 @@
 /** The profile that goes with a client's certificate: which server, and which doors. */
 import { formatRight, permits, type Right } from '../../methods/datagram/rights.js';
 import { tcp, udp } from '../../net/packet.js';
+import { isHost } from '../../system/document.js';
 import { OperatorError } from '../../system/error.js';
 import { formatProfile, isProfileName } from '../../system/profile.js';
 import type { ClientOptions } from '../invocation.js';
+import { signedAddress } from '../job.js';
 import type { Issued } from './certificate.js';
 import { encodePem } from './pem.js';
 import { type Issue, stateOf } from './records.js';
@@ -29,6 +31,10 @@ type Doors = ReadonlyMap<string, readonly string[]>;
 /** @returns undefined where none can be written, which is said @throws OperatorError */
 export function makeProfile(issues: readonly Issue[], receiver: Receiver): Handout | undefined {
   const { name, options } = receiver;
+  if (options.host !== undefined && !isHost(options.host)) {
+    throw new OperatorError('usage', `--host expected a name or an address, got "${options.host}"`);
+  }
+  const address = signedAddress(options.address) ?? 'auto';
   const doors = doorsOf(receiver);
   const server = serverOf(issues, receiver);
   if (server === undefined) {
@@ -50,7 +56,7 @@ export function makeProfile(issues: readonly Issue[], receiver: Receiver): Hando
       key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
       serverCertificate: encodePem(server.certificate, 'CERTIFICATE'),
       knockPort: undefined,
-      address: 'auto',
+      address,
       doors: new Map([...doors].map(([door, services]) => [door, { services, singleUse: false }])),
     });
   return { server: server.name, write };
@@ -80,7 +86,7 @@ function doorsOf({ rights, options }: Receiver): Doors {
   const doors = new Map<string, readonly string[]>();
   for (const text of options.service) {
     const [door, service] = readService(text, rights);
-    doors.set(door, [...(doors.get(door) ?? []), service]);
+    doors.set(door, [...new Set([...(doors.get(door) ?? []), service])]);
   }
   const given = new Set([...doors.values()].flat());
   for (const right of rights) {

@@ -1,9 +1,10 @@
 /** `portknock ca list`: what was issued, and what has become of it. */
 
 import { formatRight } from '../../methods/datagram/rights.js';
+import { rightsIn } from '../allowed.js';
 import { readCertificate } from './authority.js';
 import type { Work } from './issue.js';
-import { type Issue, readIssues, rightsIn, rightsText, stateOf } from './records.js';
+import { type Issue, readIssues, rightsText, stateOf } from './records.js';
 import { dayText, hint } from './told.js';
 
 const heads = ['NAME', 'KIND', 'SERIAL', 'UNTIL', 'STATE', 'RIGHTS'];

@@ -21,7 +21,7 @@ const commands: Readonly<Record<string, Command>> = {
   init: { shape: 'init', options: ['name', 'days'], run: init },
   issue: {
     shape: 'issue NAME --right RIGHT',
-    options: ['right', 'days', 'server', 'host', 'service', 'passwordFile', 'force'],
+    options: ['right', 'days', 'server', 'host', 'address', 'service', 'passwordFile', 'force'],
     run: issueClient,
   },
   server: { shape: 'server NAME', options: ['days', 'passwordFile', 'force'], run: issueServer },

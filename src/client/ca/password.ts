@@ -9,7 +9,7 @@ export async function newPassword(file: string | undefined, path: string): Promi
   if (/^[\x20-\x7e]+$/.test(password)) return password;
   throw new OperatorError(
     'bad-password',
-    password === '' ? 'the password is empty' : 'the password has characters beyond ASCII',
+    password === '' ? 'the password is empty' : 'the password has characters that are not printable ASCII',
     {
       hint: 'letters, digits, signs and blanks of ASCII, at least one: programs differ over all others',
     },

@@ -1,10 +1,10 @@
 /** What the authority remembers: each certificate that it has issued (`issued/SERIAL.pem`), and when one was revoked. */
 import { X509Certificate } from 'node:crypto';
-import { Certificate } from 'pkijs';
 import { serialText } from '../../crypto/certificate.js';
-import { formatRight, type Right, rightsOf } from '../../methods/datagram/rights.js';
+import { formatRight } from '../../methods/datagram/rights.js';
 import { OperatorError } from '../../system/error.js';
-import { copyOf, type Kind, purposeOf } from './extensions.js';
+import { rightsIn } from '../allowed.js';
+import { type Kind, purposeOf } from './extensions.js';
 import type { AuthorityFolder } from './folder.js';
 import type { Revoked } from './revocation.js';
 
@@ -22,7 +22,7 @@ export interface Issue {
 
 export type State = 'in date' | 'expired' | 'revoked';
 
-const recordName = /^[0-9a-f]{2,40}\.pem$/;
+const recordName = /^[0-9a-f]{2,40}\.pem$/i;
 
 /** Where the record of a certificate lies. */
 export function recordPath(serial: string): string {
@@ -86,18 +86,34 @@ function nameOf({ subject }: X509Certificate): string {
   return (/^CN=(.*)$/m.exec(subject)?.[1] ?? '').replace(/[^\x20-\x7e]/g, '?');
 }
 
+/** A serial number as any program writes it, as `serialText` does; undefined where it is none. */
+export function parseSerial(text: string): string | undefined {
+  const [, digits] = /^(?:0x)?0*([0-9a-f]{1,40})$/.exec(text.toLowerCase().replaceAll(':', '')) ?? [];
+  return digits && padded(digits);
+}
+
 /**
- * Every revocation, in the order of the serial numbers. One whose time cannot be read counts, from the beginning of time.
- * @throws OperatorError
+ * Every revocation, in the order of the serial numbers. People write some by hand: one whose time cannot be read counts from
+ * the beginning of time, and none is passed over because of how its number is written.
+ * @throws OperatorError `bad-record`
  */
 export function readRevoked(folder: AuthorityFolder): Revoked[] {
-  return folder
-    .names('revoked')
-    .filter(name => recordName.test(`${name}.pem`))
-    .map(serial => {
-      const at = Date.parse((folder.read(revocationPath(serial)) ?? '').trim());
-      return { serial, at: Number.isNaN(at) ? 0 : at };
+  const names = folder.names('revoked').filter(name => !name.startsWith('.'));
+  const all = names.map(name => readRevocation(folder, name));
+  const bySerial = new Map(all.map(each => [each.serial, each]));
+  return [...bySerial.values()].sort((a, b) => (a.serial < b.serial ? -1 : 1));
+}
+
+function readRevocation(folder: AuthorityFolder, name: string): Revoked {
+  const path = revocationPath(name);
+  const serial = parseSerial(name);
+  if (serial === undefined) {
+    throw new OperatorError('bad-record', `${folder.place(path)}: its name is no serial number`, {
+      hint: 'its name is to be the serial number in hexadecimal; what is no revocation, move away',
     });
+  }
+  const at = Date.parse((folder.read(path) ?? '').trim());
+  return { serial, at: Number.isNaN(at) ? 0 : at };
 }
 
 /** What can be said of a certificate at a time. */
@@ -109,16 +125,6 @@ export function stateOf({ revokedAt, until }: Issue, now: number): State {
 /** The certificates in date that have a name. */
 export function inDate(issues: readonly Issue[], name: string, now: number): Issue[] {
   return issues.filter(issue => issue.name === name && stateOf(issue, now) === 'in date');
-}
-
-/** What a certificate permits to ask for. */
-export function rightsIn(der: Uint8Array): readonly Right[] {
-  const { extensions = [] } = Certificate.fromBER(copyOf(der));
-  return rightsOf({
-    extensions: new Map(
-      extensions.map(({ extnID, extnValue }) => [extnID, extnValue.valueBlock.valueHexView] as const),
-    ),
-  });
 }
 
 /** The rights of a certificate, for people; empty where it has none. */

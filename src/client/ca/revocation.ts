@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import * as asn1js from 'asn1js';
 import { Certificate, CertificateRevocationList, Extensions, RevokedCertificate } from 'pkijs';
 import { clockToleranceMs, endOf, publicPart, type Signer, signingKey, time } from './certificate.js';
-import { authorityKeyIdentifier, copyOf, listNumber } from './extensions.js';
+import { authorityKeyIdentifier, copyOf, keyIdentifierOf, listNumber } from './extensions.js';
 import { decodePem, encodePem } from './pem.js';
 
 const numberId = '2.5.29.20';
@@ -58,13 +58,14 @@ export async function makeList(
   const from = now - clockToleranceMs;
   const until = endOf(days, now);
   const number = Math.max((before?.number ?? 0) + 1, now);
+  const issuer = Certificate.fromBER(copyOf(by.certificate));
   const list = new CertificateRevocationList({
     version: 1,
-    issuer: Certificate.fromBER(copyOf(by.certificate)).subject,
+    issuer: issuer.subject,
     thisUpdate: time(from),
     nextUpdate: time(until),
     crlExtensions: new Extensions({
-      extensions: [authorityKeyIdentifier(publicPart(by.key)), listNumber(number)],
+      extensions: [authorityKeyIdentifier(keyIdentifierOf(issuer, publicPart(by.key))), listNumber(number)],
     }),
   });
   // RFC 5280 section 5.1.2.6: absent where there is none.

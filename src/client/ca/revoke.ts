@@ -4,7 +4,7 @@ import { OperatorError } from '../../system/error.js';
 import { newListFile, readSigner, revocationFile, tellList } from './authority.js';
 import { daysArgument } from './days.js';
 import { usualListDays, type Work } from './issue.js';
-import { type Issue, inDate, readIssues, revocationPath } from './records.js';
+import { type Issue, inDate, parseSerial, readIssues, revocationPath } from './records.js';
 import { dayText, hint, tell, warn } from './told.js';
 
 /** Revokes a certificate, or all in date of a name. @throws OperatorError */
@@ -36,11 +36,7 @@ function warnOfEnd(until: number, now: number): void {
 
 /** By serial number as any program writes it, else by name. @throws OperatorError */
 function choose(issues: readonly Issue[], wanted: string, now: number): Issue[] {
-  const serial = wanted
-    .toLowerCase()
-    .replace(/^0x/, '')
-    .replaceAll(':', '')
-    .replace(/^(?:00)+(?=..)/, '');
+  const serial = parseSerial(wanted);
   const one = issues.find(issue => issue.serial === serial);
   if (one?.revokedAt !== undefined) {
     throw new OperatorError(

@@ -107,7 +107,7 @@ test('ended while it finishes what was interrupted, it is finished by the next',
   copyFrom(origin, interrupted);
   const words = 'issue new --right tcp/22';
   const all = await stepsOf(interrupted, words);
-  const happened = all.findIndex(line => /^renameSync pending\.tmp /.test(line)) + 1;
+  const happened = all.findIndex(line => /^renameSync portknock-pending\.tmp /.test(line)) + 1;
   copyFrom(origin, interrupted);
   assert.ok(!(await run(interrupted, words, { kind: 'kill', step: happened + 1 })));
   copyFrom(interrupted, ca);
@@ -148,7 +148,7 @@ test('without room, nothing is changed, and it is said', { skip: noOpenssl }, as
   copyFrom(origin, ca);
   const words = 'issue new --right tcp/22';
   const all = await stepsOf(ca, words);
-  const committed = all.findIndex(line => /^renameSync pending\.tmp /.test(line)) + 1;
+  const committed = all.findIndex(line => /^renameSync portknock-pending\.tmp /.test(line)) + 1;
   const steps = changing(all).filter(step => step <= committed && !all[step - 1]!.startsWith('rmSync'));
   assert.ok(steps.length > 4);
   for (const step of steps) {
@@ -173,17 +173,17 @@ test('what a change consists of is on the disk before it happens, and the record
     return found;
   };
   const order = [
-    at(/^writeFileSync pending\.tmp\/laptop\.pfx/),
-    at(/^fsyncSync pending\.tmp\/laptop\.pfx/),
-    at(/^fsyncSync pending\.tmp\/issued$/),
-    at(/^renameSync pending\.tmp pending$/),
-    at(/^renameSync pending\/issued\/\w+\.pem issued\//),
+    at(/^writeFileSync portknock-pending\.tmp\/laptop\.pfx/),
+    at(/^fsyncSync portknock-pending\.tmp\/laptop\.pfx/),
+    at(/^fsyncSync portknock-pending\.tmp\/issued$/),
+    at(/^renameSync portknock-pending\.tmp portknock-pending$/),
+    at(/^renameSync portknock-pending\/issued\/\w+\.pem issued\//),
     at(/^fsyncSync issued$/),
-    at(/^renameSync pending\/laptop\.pfx laptop\.pfx$/),
+    at(/^renameSync portknock-pending\/laptop\.pfx laptop\.pfx$/),
   ];
   assert.deepEqual(
     order,
     order.toSorted((a, b) => a - b),
   );
-  assert.ok(at(/^fsyncSync pending\.tmp\/issued\/\w+\.pem/) < order[3]!);
+  assert.ok(at(/^fsyncSync portknock-pending\.tmp\/issued\/\w+\.pem/) < order[3]!);
 });

@@ -30,6 +30,30 @@ test('where there is no authority', async t => {
   await refuses(ca, [['list', 1, /no CA in/]]);
 });
 
+test('a folder that is not an authority stays as it is', async t => {
+  const ca = new Authority(t);
+  for (const folder of ['pending/deep/deeper', 'pending.tmp'])
+    mkdirSync(`${ca.path}/${folder}`, { recursive: true });
+  const mine = ['file', 'pending/file', 'pending/deep/deeper/file', 'pending.tmp/file'];
+  for (const file of mine) writeFileSync(`${ca.path}/${file}`, file);
+  await refuses(ca, [
+    ['list', 1, /no CA in/],
+    ['crl', 1, /no CA in/],
+  ]);
+  await ca.do('init');
+  for (const file of mine) assert.equal(ca.read(file), file);
+});
+
+test('a file in the place of the folder', async t => {
+  const ca = new Authority(t);
+  writeFileSync(ca.path, '');
+  for (const words of ['list', 'init']) {
+    const { status, stderr } = await ca.run(words);
+    assert.equal(status, 1);
+    assert.match(stderr, /error: .*authority: cannot be used \(it is no folder\)/);
+  }
+});
+
 test('wrong use', async t => {
   const ca = new Authority(t);
   await ca.do('init');
@@ -51,6 +75,8 @@ test('wrong use', async t => {
     ['list --days 3', 2, /--days has no meaning for: portknock ca list/],
     ['list --verify', 2, /--verify has no meaning for: portknock ca/],
     ['issue a --right tcp/1 --service web=tcp/2', 2, /no right permits it\n.*add --right tcp\/2/],
+    ['issue a --right tcp/1 --address none', 2, /--address expected "auto", "local" or an address/],
+    ['issue a --right tcp/1 --host a/b', 2, /--host expected a name or an address, got "a\/b"/],
     ['issue a --right tcp/1 --service tcp/1', 2, /--service expected such as/],
     [
       'issue a --right tcp/1 --server nowhere',
@@ -218,7 +244,7 @@ test('passwords', async t => {
   assert.match(none.stderr, /no password for a\.pfx\n.*--password-file FILE.*PORTKNOCK_PASSWORD.*terminal/);
   for (const [password, message] of [
     ['', /the password is empty/],
-    ['pässwörd', /characters beyond ASCII/],
+    ['pässwörd', /characters that are not printable ASCII/],
   ] as const) {
     const { status, stderr } = await ca.run('issue a --right tcp/1', {
       env: { PORTKNOCK_PASSWORD: password },

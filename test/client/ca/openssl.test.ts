@@ -1,7 +1,7 @@
 /** What the authority makes, as the real openssl sees it, and as portknock does. */
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { readPfxFile } from '../../../src/system/pfx.js';
 import { parseProfile } from '../../../src/system/profile.js';
@@ -36,6 +36,35 @@ test('from init to revoke, openssl agrees', { skip }, async t => {
     ca.openssl('crl -in crl.pem -noout -CAfile ca.pem') + ca.openssl('crl -in crl.pem -text -noout'),
     /Serial Number/,
   );
+});
+
+test('an authority that another program made, with a name of its own for its key', { skip }, async t => {
+  const ca = new Authority(t);
+  mkdirSync(ca.path);
+  const lines = [
+    ...[
+      '[req]',
+      'distinguished_name = name',
+      'x509_extensions = all',
+      'prompt = no',
+      'string_mask = default',
+    ],
+    ...['[name]', 'C = DE', 'O = Example, Inc.', 'CN = "A+B"'],
+    ...['[all]', 'basicConstraints = critical, CA:true', 'keyUsage = critical, keyCertSign, cRLSign'],
+    'subjectKeyIdentifier = 0102030405060708',
+  ];
+  writeFileSync(`${ca.path}/ca.cnf`, lines.join('\n'));
+  ca.openssl('genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ca.key');
+  chmodSync(`${ca.path}/ca.key`, 0o600);
+  ca.openssl('req -x509 -new -config ca.cnf -key ca.key -days 999 -out ca.pem');
+  await ca.do('issue laptop --right tcp/2000');
+  await ca.do('crl');
+  const record = await ca.record('laptop');
+  const verify = () => ca.openssl(`verify -crl_check -CRLfile crl.pem -CAfile ca.pem ${record}`);
+  assert.match(verify(), /: OK/);
+  assert(new X509Certificate(readFileSync(record)).checkIssued(new X509Certificate(ca.read('ca.pem'))));
+  await ca.do('revoke laptop');
+  assert.throws(verify, /certificate revoked/);
 });
 
 test('a certificate with single ports alone is as sKnock’s own', { skip }, async t => {
@@ -144,11 +173,12 @@ test('the profile is whole, and the client’s alone', { skip }, async t => {
   await ca.do('init');
   await ca.do('server office');
   const said = await ca.run(
-    'issue laptop --right tcp/2000 --right udp/8000-8100 --right door/ssh --service ssh=tcp/22 --host 127.0.0.1',
+    'issue laptop --right tcp/2000 --right udp/8000-8100 --right door/ssh --service ssh=tcp/22 --host 127.0.0.1 --address local',
   );
   assert.match(said.stderr, /warning: udp\/8000-8100 names no single service.*--service DOOR=/);
   assert.doesNotMatch(said.stderr, /door\/ssh/);
   const profile = parseProfile(ca.read('laptop.json'));
+  assert.equal(profile.method === 'datagram' && profile.address, 'local');
   assert.ok(profile.method === 'datagram');
   assert.deepEqual([profile.name, profile.host], ['office', '127.0.0.1']);
   assert.deepEqual(

@@ -1,10 +1,11 @@
 /** Lists as they are made: their numbers, their dates and the serial numbers in them. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { makeAuthority, newKey, type Signer } from '../../../src/client/ca/certificate.js';
 import { makeList, readList } from '../../../src/client/ca/revocation.js';
+import { readRevokedIn } from './accepted.js';
 import { Authority, noOpenssl } from './authority.js';
 
 const now = Date.UTC(2026, 10, 21, 12);
@@ -43,6 +44,26 @@ test('serial numbers and dates as openssl reads them', { skip: noOpenssl }, asyn
   assert.match(text, /Next Update: Apr +8 12:00:00 2054 GMT/);
   assert.match(text, /Revocation Date: Jan +1 00:00:00 1970 GMT/);
   assert.match(text, /Revocation Date: Nov 21 11:55:00 2026 GMT/);
+});
+
+test('revocations by hand count however the number is written, or are refused', async t => {
+  const ca = new Authority(t);
+  await ca.do('init');
+  for (const name of ['a', 'b', 'c']) await ca.do(`issue ${name} --right tcp/1`);
+  const serials = (await ca.list()).map(({ serial }) => serial);
+  const [a, b, c] = [serials[0]!.toUpperCase(), serials[1]!.replace(/..(?=.)/g, '$&:'), `00${serials[2]!}`];
+  mkdirSync(`${ca.path}/revoked`);
+  for (const name of [a, b, c, serials[2]!, '.swp', '3']) writeFileSync(`${ca.path}/revoked/${name}`, '');
+  await ca.do('crl');
+  assert.deepEqual(
+    new Set(await readRevokedIn(ca.read('crl.pem'), [ca.read('ca.pem')])),
+    new Set([...serials, '03']),
+  );
+  assert.deepEqual(new Set((await ca.list()).map(({ state }) => state)), new Set(['revoked']));
+  writeFileSync(`${ca.path}/revoked/laptop`, '');
+  const { status, stderr } = await ca.run('crl');
+  assert.equal(status, 1);
+  assert.match(stderr, /revoked\/laptop: its name is no serial number\n.*in hexadecimal/);
 });
 
 test('a certificate whose record was lost is revoked by hand', { skip: noOpenssl }, async t => {
