@@ -1,7 +1,8 @@
 /** Certificates of authorities, as an operator has configured them: whom they have signed, and the ways from one to the top. */
 import { X509Certificate } from 'node:crypto';
 import { BasicConstraints, Certificate as ParsedCertificate } from 'pkijs';
-import { keyName, serialText } from './certificate.js';
+import { hasClientsPurpose, keyName, serialText } from './certificate.js';
+import { isWeaklySigned, strangeExtension } from './strength.js';
 import { certificateSigning, permitsUsage } from './usage.js';
 
 const basicConstraintsId = '2.5.29.19';
@@ -33,7 +34,9 @@ export class Authority {
     this.x509 = new X509Certificate(der);
     this.parsed = ParsedCertificate.fromBER(der);
     this.name = keyName(this.x509.publicKey);
-    this.#mayIssue = this.x509.ca && permitsUsage(this.parsed.extensions ?? [], certificateSigning);
+    const isForThat =
+      permitsUsage(this.parsed.extensions ?? [], certificateSigning) && hasClientsPurpose(this.x509);
+    this.#mayIssue = this.x509.ca && isForThat && strangeExtension(der) === undefined;
     this.isRoot = this.hasIssued(this.x509);
     this.mostBelow = mostBelow(this.parsed);
   }
@@ -93,7 +96,7 @@ export function pathsFrom(
   if (below.length > authority.mostBelow) return [];
   const path = [...below, authority];
   if (authority.isRoot) return [path];
-  if (path.length === longestPath) return [];
+  if (path.length === longestPath || isWeaklySigned(authority.x509.raw)) return [];
   return all
     .filter(issuer => !path.includes(issuer) && issuer.hasIssued(authority.x509))
     .flatMap(issuer => pathsFrom(issuer, all, path))

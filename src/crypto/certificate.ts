@@ -32,6 +32,15 @@ export function keyName(key: KeyObject): string {
     .digest('hex');
 }
 
+const clientAuthentication = '1.3.6.1.5.5.7.3.2';
+const anyUsage = '2.5.29.37.0';
+
+/** Whether the extended key usage of a certificate, where it has one that can be read, has clients in it. */
+export function hasClientsPurpose({ keyUsage: purposes }: X509Certificate): boolean {
+  // Node calls the extended key usage so.
+  return purposes === undefined || purposes.includes(clientAuthentication) || purposes.includes(anyUsage);
+}
+
 /**
  * A serial number in hexadecimal: lower case, two digits a byte, without leading zero bytes, so that certificates and
  * revocation lists always agree.

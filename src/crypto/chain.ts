@@ -9,6 +9,7 @@ import { CertificateChainValidationEngine, Certificate as ParsedCertificate } fr
 import { isP256 } from './agreement.js';
 import { Authority, type Link, linkOf, pathsFrom } from './authority.js';
 import { type Certificate, isCertificateLayout, serialText } from './certificate.js';
+import { isWeaklySigned } from './strength.js';
 import { isForClients } from './usage.js';
 
 /** A certificate that an authority has issued for clients. */
@@ -20,7 +21,7 @@ export interface Credential {
 
 /** Why a certificate is none of a client's; what it says of itself, where an authority has signed that. */
 export interface Rejection {
-  readonly flaw: 'malformed' | 'other-authority' | 'wrong-usage' | 'wrong-key';
+  readonly flaw: 'malformed' | 'other-authority' | 'weak-signature' | 'wrong-usage' | 'wrong-key';
   readonly certificate: Certificate | undefined;
 }
 
@@ -85,6 +86,7 @@ export class Authorities {
     const issuers = signers.filter(({ x509: signer }) => x509.checkIssued(signer));
     if (parsed === undefined || certificate === undefined || issuers.length === 0)
       return { flaw: 'malformed', certificate: undefined };
+    if (isWeaklySigned(der)) return { flaw: 'weak-signature', certificate };
     if (!isP256(certificate.key)) return { flaw: 'wrong-key', certificate };
     if (!isForClients(x509, parsed.extensions ?? [])) return { flaw: 'wrong-usage', certificate };
     const chains: Link[][] = [];

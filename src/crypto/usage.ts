@@ -2,11 +2,10 @@
 import type { X509Certificate } from 'node:crypto';
 import * as asn1js from 'asn1js';
 import type { Extension } from 'pkijs';
+import { hasClientsPurpose } from './certificate.js';
 
 const keyUsageId = '2.5.29.15';
 const extendedKeyUsageId = '2.5.29.37';
-const clientAuthentication = '1.3.6.1.5.5.7.3.2';
-const anyUsage = '2.5.29.37.0';
 
 /** Bits of a key usage, in its first byte (RFC 5280 section 4.2.1.3). */
 export const digitalSignature = 0x80;
@@ -30,9 +29,8 @@ export function isForClients(x509: X509Certificate, extensions: readonly ReadExt
   if (x509.ca || extensions.some(({ critical, extnID }) => critical && !understood.has(extnID))) return false;
   if (!permitsUsage(extensions, digitalSignature)) return false;
   if (!extensions.some(({ extnID }) => extnID === extendedKeyUsageId)) return true;
-  // Node calls the extended key usage so; undefined where it cannot be read.
-  const purposes = x509.keyUsage ?? [];
-  return purposes.includes(clientAuthentication) || purposes.includes(anyUsage);
+  // Undefined where it cannot be read.
+  return x509.keyUsage !== undefined && hasClientsPurpose(x509);
 }
 
 /** Whether a key usage, if there is one, has a bit. */

@@ -25,8 +25,8 @@ export function admit(knock: Knock, memory: KnockMemory): Knock | Refusal {
   }
 }
 
-function refuse({ method, door, client, source, at, serial }: Knock, reason: Reason): Refusal {
-  const named = serial === undefined ? {} : { serial };
+function refuse({ method, door, client, source, at, service, serial }: Knock, reason: Reason): Refusal {
+  const named = serial === undefined ? {} : { service, serial };
   return { outcome: 'refused', method, reason, door, client, source, at, detail: undefined, ...named };
 }
 

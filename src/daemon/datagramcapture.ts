@@ -22,6 +22,8 @@ export interface CapturedDatagrams {
   readonly remarks: readonly string[];
 }
 
+const ofToday =
+  'certificates that were not in date when their packets came are judged as of today; the daemon refused them as expired';
 const withoutLists = 'whether certificates were revoked is not known: explain reads no list';
 
 /** Undefined where the configuration has no datagrams. */
@@ -40,7 +42,8 @@ export async function datagramsOf(config: Config): Promise<CapturedDatagrams | u
     // The payload is a piece of the capture, which stays as it is.
     const kept = { ...packet, source: Uint8Array.from(packet.source) };
     waiting.sayLater(async () => {
-      const verdict = await judge(method, kept);
+      const { verdict, isLater } = await judge(method, kept);
+      if (isLater && !remarks.includes(ofToday)) remarks.push(ofToday);
       return verdict?.outcome === 'knock' ? admit(verdict, memory) : verdict;
     });
   };
@@ -48,9 +51,16 @@ export async function datagramsOf(config: Config): Promise<CapturedDatagrams | u
 }
 
 /** Certificates may be younger than a capture, as those of test data are. Nothing opens here, so today will do as well. */
-async function judge(method: Datagram, packet: Packet): Promise<Verdict> {
+async function judge(
+  method: Datagram,
+  packet: Packet,
+): Promise<{ readonly verdict: Verdict; readonly isLater: boolean }> {
   const verdict = await method.recognise(packet);
-  if (verdict?.outcome !== 'refused' || verdict.reason !== 'expired') return verdict;
+  if (!isExpired(verdict)) return { verdict, isLater: false };
   const today = await method.recognise(packet, Date.now());
-  return today?.outcome === 'refused' && today.reason === 'expired' ? verdict : today;
+  return isExpired(today) ? { verdict, isLater: false } : { verdict: today, isLater: true };
+}
+
+function isExpired(verdict: Verdict): boolean {
+  return verdict?.outcome === 'refused' && verdict.reason === 'expired';
 }

@@ -26,6 +26,8 @@ const snapLength = 4400;
 
 /** One source in a second, and at once; a right one sends one, and a second if that was lost. */
 const rate = 'limit rate over 100/second burst 200 packets';
+/** Of all sources: more would take the listener's time from other methods, and the thread that verifies cannot do with more. */
+const wholeRate = 'limit rate over 25000/second burst 2500 packets';
 /** Whoever has one IPv6 address has all of its network. */
 const network6 = 'ip6 saddr & ffff:ffff:ffff:ffff::';
 
@@ -44,6 +46,7 @@ export function datagramChain({ datagram, group }: Config): string {
   return `  chain datagram {
     add @${datagramSets.ipv4} { ip saddr ${rate} } counter drop
     add @${datagramSets.ipv6} { ${network6} ${rate} } counter drop
+    ${wholeRate} counter drop
     counter log prefix "${datagramPrefix}" group ${group} snaplen ${snapLength}
     drop
   }

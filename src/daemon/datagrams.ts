@@ -5,6 +5,8 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { hasClientsPurpose } from '../crypto/certificate.js';
+import { isWeaklySigned, strangeExtension } from '../crypto/strength.js';
 import { errorCode, OperatorError } from '../system/error.js';
 import { readPfx } from '../system/pfx.js';
 import { readPassphraseFile, readSecretBytes } from '../system/secret.js';
@@ -104,6 +106,7 @@ export class DatagramReader extends ClientReader {
         return this.#wrong('ca_file', `${this.path(file)}: ${subject} is signed by none that is here`, hint);
       }
       this.#warnOfDates('ca_file', certificate);
+      this.#warnOfAuthority(certificate);
     }
     return all;
   }
@@ -228,6 +231,21 @@ export class DatagramReader extends ClientReader {
     this.warnings.push(
       `${this.file}:${line}: ${key === undefined ? '[datagram]' : `datagram.${key}`}: ${text}`,
     );
+  }
+
+  /** What keeps those from opening anything whom it has issued certificates for. */
+  #warnOfAuthority(certificate: X509Certificate): void {
+    const strange = strangeExtension(certificate.raw);
+    const flaws = [
+      strange === undefined ? '' : `has the critical extension ${strange}, which is not known here`,
+      hasClientsPurpose(certificate) ? '' : 'is not for clients: its extended key usage says otherwise',
+      isWeaklySigned(certificate.raw) && !isSignedBy(certificate, certificate)
+        ? 'is signed with MD5 or SHA-1, which others can forge'
+        : '',
+    ];
+    const effect = 'certificates that it has issued open nothing';
+    for (const flaw of flaws.filter(Boolean))
+      this.#unwise('ca_file', `${subjectOf(certificate)} ${flaw}: ${effect}`);
   }
 
   #warnOfDates(key: Key, certificate: X509Certificate): void {

@@ -38,11 +38,14 @@ export function datagramSettings({ doors, datagram }: Config): DatagramSiteSetti
   };
 }
 
+/** @param listAwaited whether nobody knows yet what the sources of lists have to say */
 export function buildDatagrams(
   { serverKey, authorities, ...settings }: DatagramSiteSettings,
   lists: readonly RevocationList[],
+  listAwaited = false,
 ): DatagramSite {
-  return { ...settings, serverKey: bytes(serverKey), authorities: authorities.map(bytes), lists };
+  const site = { ...settings, lists, listAwaited };
+  return { ...site, serverKey: bytes(serverKey), authorities: authorities.map(bytes) };
 }
 
 /** The lists in a text that was fetched; undefined where it is none of ours. */

@@ -10,6 +10,7 @@ import type { DatagramSiteSettings } from './datagramsite.js';
 import type { Floor } from './floor.js';
 import { encodeFrame, packService, type Trouble, troubles } from './frames.js';
 import { Heard } from './heard.js';
+import type { ListsNews } from './instructions.js';
 import type { Memory } from './memory.js';
 import { Quota } from './quota.js';
 import { namePattern, parseService } from './schema.js';
@@ -72,8 +73,8 @@ export class DatagramWatch {
     this.#verification.configure(settings);
   }
 
-  setLists(text: string): void {
-    this.#verification.setLists(text);
+  setLists(news: ListsNews): void {
+    this.#verification.setLists(news);
   }
 
   /** @param packet that the kernel has picked out as one that may be a knock */

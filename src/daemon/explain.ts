@@ -4,6 +4,7 @@
  * It runs the recogniser that the daemon runs, with a ledger that begins empty and lasts as long as the command.
  */
 import { readFileSync } from 'node:fs';
+import { type Flaw, flawOf } from '../methods/datagram/flaws.js';
 import type { Knock, Refusal } from '../methods/knock.js';
 import { PlainSequence } from '../methods/plain-sequence/recognise.js';
 import { PortSequence } from '../methods/port-sequence/recognise.js';
@@ -39,6 +40,8 @@ export interface Explanation {
   /** Of a certificate, in hexadecimal. */
   readonly serial?: string;
   readonly reason?: string;
+  /** Of a datagram: what is wrong with it or its certificate, beyond the reason. */
+  readonly flaw?: Flaw;
 }
 
 /** How a capture was read, for standard error. */
@@ -205,7 +208,14 @@ function explain(config: Config, decision: Knock | Refusal): Explanation {
     ...(holder === undefined || holder === '' ? {} : { client: holder }),
     ...(serial === undefined ? {} : { serial }),
     ...(decision.outcome === 'refused' ? { reason: decision.reason } : {}),
+    ...flawIn(decision),
   };
+}
+
+function flawIn(decision: Knock | Refusal): { readonly flaw?: Flaw } {
+  if (decision.outcome === 'knock' || decision.method !== 'datagram') return {};
+  const flaw = flawOf(decision.reason, decision.detail);
+  return flaw === undefined ? {} : { flaw };
 }
 
 function remarks({ damage, unknownLink, unknownLinkType }: ReturnType<typeof readCaptureFile>): Remark[] {

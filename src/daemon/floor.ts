@@ -17,11 +17,12 @@ const usedMs = 1000;
 const length = 4096;
 /** Written in turn; a write that a crash cuts short leaves the other. */
 const places = [0, 512] as const;
-const placeLength = 32;
+const placeLength = 40;
 const bootAt = 8;
 const bootLength = 16;
 const serialAt = bootAt + bootLength;
 const sumAt = serialAt + 4;
+const inheritedAt = sumAt + 4;
 
 /** Opens the floor's file, and makes it where there is none. @returns a descriptor @throws OperatorError */
 export function openFloorFile(path: string): number {
@@ -64,7 +65,8 @@ export class Floor {
     if (last.time > 0 && last.boot.equals(boot)) this.#height = last.time;
     // Where nothing can be read, whatever it said has been over since.
     const before = sound.length === 0 ? now : last.time;
-    this.inherited = this.#height > 0 ? 0 : before;
+    // What was lost in a power cut is lost to every later process of this boot too, and to those of later boots.
+    this.inherited = Math.max(last.inherited, this.#height > 0 ? 0 : before);
   }
 
   /** Whether a knock of this time needs nothing more. */
@@ -96,7 +98,7 @@ export class Floor {
     const time = now + aheadMs;
     this.#rising = time;
     const serial = this.#serial + 1;
-    const place = encodePlace({ time, boot: this.#boot, serial });
+    const place = encodePlace({ time, boot: this.#boot, serial, inherited: this.inherited });
     write(this.#fd, place, 0, placeLength, places[serial % places.length]!, (error, written) => {
       this.#rising = 0;
       if (error === null && written === placeLength) {
@@ -112,24 +114,35 @@ interface Place {
   readonly time: number;
   readonly boot: Buffer;
   readonly serial: number;
+  /** Up to when knocks counted as heard when it was written. */
+  readonly inherited: number;
 }
 
-const nothing: Place = { time: 0, boot: Buffer.alloc(bootLength), serial: 0 };
+const nothing: Place = { time: 0, boot: Buffer.alloc(bootLength), serial: 0, inherited: 0 };
 
-/** Eight bytes of time, sixteen of boot, four of serial number, four of checksum. */
-function encodePlace({ time, boot, serial }: Place): Buffer {
+/** Eight bytes of time, sixteen of boot, four of serial number, four of checksum, eight of what was inherited. */
+function encodePlace({ time, boot, serial, inherited }: Place): Buffer {
   const place = Buffer.alloc(placeLength);
   place.writeBigUInt64BE(BigInt(time));
   place.set(boot, bootAt);
   place.writeUInt32BE(serial >>> 0, serialAt);
-  place.writeUInt32BE(crc32(place.subarray(0, sumAt)), sumAt);
+  place.writeBigUInt64BE(BigInt(inherited), inheritedAt);
+  place.writeUInt32BE(checksum(place), sumAt);
   return place;
 }
 
 /** `nothing` where it was never written; undefined where it is damaged. */
 function readPlace(bytes: Buffer): Place | undefined {
   if (bytes.every(byte => byte === 0)) return nothing;
-  if (crc32(bytes.subarray(0, sumAt)) !== bytes.readUInt32BE(sumAt)) return undefined;
+  if (checksum(bytes) !== bytes.readUInt32BE(sumAt)) return undefined;
   const boot = bytes.subarray(bootAt, serialAt);
-  return { time: Number(bytes.readBigUInt64BE()), boot, serial: bytes.readUInt32BE(serialAt) };
+  const inherited = Number(bytes.readBigUInt64BE(inheritedAt));
+  return { time: Number(bytes.readBigUInt64BE()), boot, serial: bytes.readUInt32BE(serialAt), inherited };
+}
+
+/** Places of version 0.1.0 end where this begins to tell what was inherited; in those that inherited nothing it is alike. */
+function checksum(place: Buffer): number {
+  const sum = crc32(place.subarray(0, sumAt));
+  const inherited = place.subarray(inheritedAt);
+  return inherited.every(byte => byte === 0) ? sum : crc32(inherited, sum);
 }

@@ -7,10 +7,17 @@ import type { SiteSettings } from './site.js';
 
 export type Instruction =
   | ({ readonly say: 'settings' } & Settings)
-  /** Lists of revoked certificates, as they were fetched: the monitor has not looked into them. */
-  | { readonly say: 'lists'; readonly text: string }
+  | ({ readonly say: 'lists' } & ListsNews)
   | { readonly say: 'counters' }
   | { readonly say: 'alive' };
+
+/** Of lists of revoked certificates. */
+export interface ListsNews {
+  /** As they were fetched: the monitor has not looked into them. Undefined: what they were. */
+  readonly text?: string | undefined;
+  /** Whether they are being got for the first time: until then an authority without a list has none in. */
+  readonly areAwaited: boolean;
+}
 
 export interface Settings {
   readonly capture: CaptureKind;

@@ -108,7 +108,7 @@ class Listener {
   #obey(instruction: Instruction): void {
     if (instruction.say === 'alive') this.#tell(encodeFrame('alive'));
     else if (instruction.say === 'counters') this.#tellCounters();
-    else if (instruction.say === 'lists') this.#datagrams.setLists(instruction.text);
+    else if (instruction.say === 'lists') this.#datagrams.setLists(instruction);
     else this.#configure(instruction);
   }
 

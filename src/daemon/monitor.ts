@@ -77,7 +77,7 @@ export class Monitor {
     this.#errands = new Errands(this.#state.journal, new Runner(log), log);
     this.#guard = needsTable(config) ? new Guard(config, log) : undefined;
     this.#capture = openCapture(config, log, () => this.#tellAddresses());
-    this.#revocation = new Revocation(config, log, lists => this.#listener.tellLists(lists));
+    this.#revocation = new Revocation(config, log, news => this.#listener.tellLists(news));
   }
 
   /** Runs until stopped or until a part fails. @returns the exit status @throws OperatorError where it cannot start */
@@ -92,6 +92,9 @@ export class Monitor {
     );
     this.#watchSignals();
     this.#stopWatchdog = startWatchdog(answered => this.#listener.askAlive(answered));
+    // Until then datagrams are refused; all else is heard already.
+    await this.#revocation.begun();
+    if (this.#stopping) return this.#ended;
     notify('READY=1');
     this.#manners.ready?.();
     this.#log.info({ event: 'ready', place: placeOf(this.#config) }, `ready: ${summary(this.#config)}`);
@@ -246,11 +249,8 @@ export class Monitor {
       door.kind === 'services'
         ? this.#guard?.close(door, source) === true
         : await this.#errands.close(door.name, source);
-    if (wasOpen)
-      this.#log.info(
-        { event: 'closed', door: door.name },
-        `closed ${door.name} for ${formatAddress(source)} by hand`,
-      );
+    const text = `closed ${door.name} for ${formatAddress(source)} by hand`;
+    if (wasOpen) this.#log.info({ event: 'closed', door: door.name }, text);
     return wasOpen;
   }
 

@@ -8,10 +8,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { syncFolder, writeNew } from '../system/durable.js';
 import { errorCode } from '../system/error.js';
 import type { Config, DatagramSettings } from './config.js';
+import type { ListsNews } from './instructions.js';
 import { endings, type FetchTask, longestList, longestLists } from './lists.js';
 import { type Log, messageOf } from './log.js';
 import { unprivileged } from './privileges.js';
@@ -26,6 +28,8 @@ const deadlineMs = 60_000;
 /** After a failure, where `crl_refresh` is longer. */
 const retryMs = 60_000;
 const mostMegabytes = 1024;
+/** What the first attempt may hold up the word that the daemon is ready. */
+const mostDelayMs = 3000;
 
 /** What it says of itself: so many lines, each so long. */
 const mostLines = 20;
@@ -57,9 +61,15 @@ interface Result {
 
 export class Revocation {
   readonly #log: Log;
-  readonly #hand: (lists: string) => void;
+  readonly #hand: (news: ListsNews) => void;
   #config: Config;
   #text: string | undefined;
+  /** The sources of which an attempt has ended, good or not. */
+  #tried: string | undefined;
+  #hasTried!: () => void;
+  readonly #firstAttempt = new Promise<void>(resolve => {
+    this.#hasTried = resolve;
+  });
   #child: ChildProcess | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Whether there was a wish for another attempt during the last. */
@@ -68,8 +78,8 @@ export class Revocation {
   #status: RevocationStatus | undefined;
   #said = '';
 
-  /** @param hand is given what was got, text for the listener: at the start what is kept, then what is new */
-  constructor(config: Config, log: Log, hand: (lists: string) => void) {
+  /** @param hand is given what the listener is to know: at the start what is kept, then what is new */
+  constructor(config: Config, log: Log, hand: (news: ListsNews) => void) {
     this.#config = config;
     this.#log = log;
     this.#hand = hand;
@@ -84,8 +94,20 @@ export class Revocation {
   start(): void {
     if (this.#config.datagram === undefined) return;
     this.#text ??= readKept(this.#path);
-    if (this.#text !== undefined) this.#hand(this.#text);
+    this.#hand({ text: this.#text, areAwaited: this.#areAwaited });
     this.refresh();
+  }
+
+  /** Settles when the first attempt has ended, or after so long: a server that says nothing holds nobody up. */
+  async begun(mostMs = mostDelayMs): Promise<void> {
+    if (!this.#areAwaited) return;
+    await Promise.race([this.#firstAttempt, delay(mostMs, undefined, { ref: false })]);
+  }
+
+  /** Whether it is not known yet what these sources have to say. */
+  get #areAwaited(): boolean {
+    const { datagram } = this.#config;
+    return datagram !== undefined && hasSource(datagram) && sourcesOf(datagram) !== this.#tried;
   }
 
   /** Gets lists by another configuration from now on, and at once. */
@@ -112,6 +134,7 @@ export class Revocation {
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
+    this.#hasTried();
     this.#child?.kill('SIGKILL');
   }
 
@@ -130,7 +153,14 @@ export class Revocation {
     if (this.#isStopped) return false;
     const isGood = result.isGood && unread.length === 0;
     const isNew = result.output.length > 0;
-    if (isNew) this.#take(result.output.toString('utf8'));
+    const wereAwaited = this.#areAwaited;
+    this.#tried = sourcesOf(datagram);
+    if (isNew) this.#keep(result.output.toString('utf8'));
+    if (isNew || wereAwaited) {
+      const text = isNew ? this.#text : undefined;
+      this.#hand({ text, areAwaited: this.#areAwaited });
+    }
+    this.#hasTried();
     const lines = [...unread, ...result.lines];
     this.#status = { at: new Date().toISOString(), outcome: isGood ? 'good' : 'failed', lines };
     this.#tell(isGood, isNew, lines);
@@ -171,7 +201,7 @@ export class Revocation {
     }
   }
 
-  #take(text: string): void {
+  #keep(text: string): void {
     this.#text = text;
     try {
       keep(this.#path, text);
@@ -182,7 +212,6 @@ export class Revocation {
         `${why}; after a restart the lists from before hold until they are got again`,
       );
     }
-    this.#hand(text);
   }
 
   /** @throws OperatorError where it cannot be run as that user */
@@ -222,6 +251,11 @@ export class Revocation {
 
 function hasSource({ revocation }: DatagramSettings): boolean {
   return revocation.file !== undefined || revocation.url !== undefined;
+}
+
+/** What decides which lists there are, as a text to compare. */
+function sourcesOf({ authorities, revocation: { file, url } }: DatagramSettings): string {
+  return JSON.stringify([authorities.map(der => Buffer.from(der).toString('base64')), file?.path, url]);
 }
 
 /** Keeps what a process says, and ends one that says more than it may. */

@@ -13,7 +13,7 @@ import type { Config } from './config.js';
 import { type Counters, counterNames, newCounters } from './counters.js';
 import { datagramSettings } from './datagramsite.js';
 import { type Frame, FrameReader, frameLength } from './frames.js';
-import type { Instruction } from './instructions.js';
+import type { Instruction, ListsNews } from './instructions.js';
 import { numberSettings } from './numbersite.js';
 import { unprivileged } from './privileges.js';
 import { sequenceSettings } from './sequences.js';
@@ -99,9 +99,9 @@ export class Subprocess {
     });
   }
 
-  /** Lists of revoked certificates, as they were fetched: it reads them, not we. */
-  tellLists(text: string): void {
-    this.#say({ say: 'lists', text });
+  /** Lists of revoked certificates: it reads them, not we. */
+  tellLists(news: ListsNews): void {
+    this.#say({ say: 'lists', ...news });
   }
 
   /** What it has counted since its start. */

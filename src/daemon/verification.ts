@@ -10,6 +10,7 @@ import type { Packet } from '../net/packet.js';
 import { Backlog } from './backlog.js';
 import type { DatagramSiteSettings } from './datagramsite.js';
 import { digestLength } from './heard.js';
+import type { ListsNews } from './instructions.js';
 import type { Answer, Order } from './verifier.js';
 
 /** What is amiss with the thread. */
@@ -51,7 +52,7 @@ export class Verification {
   readonly #patience: Patience;
   readonly #backlog: Backlog<Packet>;
   #settings: DatagramSiteSettings | undefined;
-  #lists: string | undefined;
+  #lists: ListsNews | undefined;
   #worker: Worker | undefined;
   #state: State = 'none';
   /** How many datagrams the thread has. */
@@ -80,14 +81,14 @@ export class Verification {
   }
 
   /** The lists of revoked certificates, as they were fetched. */
-  setLists(text: string): void {
-    this.#lists = text;
-    this.#sayLists(text);
+  setLists(news: ListsNews): void {
+    this.#lists = { ...news, text: news.text ?? this.#lists?.text };
+    this.#sayLists(news);
   }
 
-  #sayLists(text: string): void {
-    this.#listsMs = text.length / listsPerMs;
-    this.#say({ say: 'lists', text });
+  #sayLists(news: ListsNews): void {
+    this.#listsMs += (news.text?.length ?? 0) / listsPerMs;
+    this.#say({ ...news, say: 'lists' });
   }
 
   /** Takes a copy. */

@@ -11,11 +11,12 @@ import type { Verdict } from '../methods/knock.js';
 import type { Packet } from '../net/packet.js';
 import { buildDatagrams, type DatagramSiteSettings, readLists } from './datagramsite.js';
 import { digestLength } from './heard.js';
+import type { ListsNews } from './instructions.js';
 
 /** What it is told. */
 export type Order =
   | { readonly say: 'settings'; readonly settings: DatagramSiteSettings }
-  | { readonly say: 'lists'; readonly text: string }
+  | ({ readonly say: 'lists' } & ListsNews)
   /** Of datagrams that were accepted: the first 16 bytes of each digest, one behind the other. */
   | { readonly say: 'heard'; readonly digests: Uint8Array }
   | { readonly say: 'verify'; readonly packets: readonly Packet[] };
@@ -33,6 +34,7 @@ class Verifier {
   readonly #say: (answer: Answer) => void;
   #settings: DatagramSiteSettings | undefined;
   #lists: readonly RevocationList[] = [];
+  #areAwaited = false;
   #method: Datagram | undefined;
   /** Only spares the work of verifying again what admission would refuse. The older ones go all at once. */
   #heard = new Set<string>();
@@ -54,22 +56,21 @@ class Verifier {
     else if (order.say === 'settings') {
       this.#settings = order.settings;
       this.#adopt();
-    } else this.#takeLists(order.text);
+    } else this.#takeLists(order);
   }
 
-  #takeLists(text: string): void {
-    const lists = readLists(text);
-    if (lists !== undefined) {
-      this.#lists = lists;
-      this.#adopt();
-    }
+  #takeLists({ text, areAwaited }: ListsNews): void {
+    const lists = text === undefined ? this.#lists : readLists(text);
+    this.#areAwaited = areAwaited;
+    this.#lists = lists ?? this.#lists;
+    this.#adopt();
     this.#say({ say: 'lists', areGood: lists !== undefined });
   }
 
   /** Certificates that are known stay known: their dates and the lists are judged for every packet. */
   #adopt(): void {
     if (this.#settings === undefined) return;
-    const site = buildDatagrams(this.#settings, this.#lists);
+    const site = buildDatagrams(this.#settings, this.#lists, this.#areAwaited);
     if (this.#method === undefined)
       this.#method = new Datagram(site, digest => this.#hasHeard(keyOf(digest)));
     else this.#method.site = site;

@@ -1,5 +1,5 @@
 /** What the monitor says in its log, where it takes more than a word. */
-import { type Flaw, flaws } from '../methods/datagram/flaws.js';
+import { type Flaw, flawOf } from '../methods/datagram/flaws.js';
 import { formatAddress } from '../net/address.js';
 import { formatDuration, roughly } from '../system/duration.js';
 import { mainCommand } from './command.js';
@@ -86,6 +86,8 @@ const flawTexts: Readonly<Record<Flaw, string>> = {
     'no authority in ca_file has issued its certificate; add that authority, and those that lead to it, or issue it anew',
   'wrong-usage':
     'its certificate is not for clients: its key usage or extended key usage says otherwise, or it is an authority; issue it anew',
+  'weak-signature':
+    'its authority has signed it with MD5 or SHA-1, for which others can be forged; issue it anew with SHA-256',
   'wrong-key': 'the key of its certificate is not on the curve P-256; issue it anew for such a key',
 };
 
@@ -99,7 +101,7 @@ const datagramTexts: Readonly<Record<string, string>> = {
     'it names another address than the one that it came from (NAT?); set allow_other_address = true to allow that',
   replayed: 'it was heard before, or is from before a restart; each try needs a datagram of its own',
   'crl-out-of-date':
-    'there is no list of revoked certificates in date for its authority, and crl_required = true; renew crl_file, or what crl_url serves',
+    'there is no list of revoked certificates in date for its authority, and crl_required = true, or the first list is still being got; renew crl_file, or what crl_url serves',
   'not-recorded':
     'the file "datagrams" in the state directory cannot be written (disk full or read-only?), or all of it is needed for datagrams younger than the skew',
 };
@@ -107,7 +109,7 @@ const datagramTexts: Readonly<Record<string, string>> = {
 /** What may be behind the refusal of a datagram. @param detail as in a refusal of that method */
 export function explainDatagram(reason: string, detail: number): string {
   if (reason === 'stale') return explain(reason, detail);
-  const flaw = reason === 'bad-tag' || reason === 'unknown-client' ? flaws[detail - 1] : undefined;
+  const flaw = flawOf(reason, detail);
   const text = flaw === undefined ? datagramTexts[reason] : flawTexts[flaw];
   return text === undefined ? '' : `: ${text}`;
 }

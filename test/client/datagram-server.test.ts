@@ -20,7 +20,7 @@ const recogniser = new Datagram(
   {
     serverKey: createPrivateKey(openssl.read('server.key')).export({ type: 'pkcs8', format: 'der' }),
     authorities: [der('ca.pem')],
-    ...{ skewMs: 7000, allowOtherAddress: false, listRequired: false, lists: [] },
+    ...{ skewMs: 7000, allowOtherAddress: false, listRequired: false, listAwaited: false, lists: [] },
     doors: [{ name: 'web', services: [{ protocol: tcp, port: 2000 }], isOpen: true }],
     anyPort: true,
   },

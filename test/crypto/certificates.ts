@@ -84,20 +84,25 @@ export interface Wish {
   readonly from?: number;
   readonly until?: number;
   readonly extensions?: readonly Uint8Array[];
+  /** What it is signed with; SHA-256 where missing. */
+  readonly digest?: 'sha1';
 }
 
 export const p256 = () => generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
 const algorithms: Readonly<Record<string, Buffer>> = {
-  ec: sequence(oid('1.2.840.10045.4.3.2')),
-  rsa: sequence(oid('1.2.840.113549.1.1.11'), der(0x05)),
+  'sha256 ec': sequence(oid('1.2.840.10045.4.3.2')),
+  'sha256 rsa': sequence(oid('1.2.840.113549.1.1.11'), der(0x05)),
+  'sha1 ec': sequence(oid('1.2.840.10045.4.1')),
+  'sha1 rsa': sequence(oid('1.2.840.113549.1.1.5'), der(0x05)),
 };
 
 export function makeCertificate(wish: Wish = {}): Made {
   const { subject = 'laptop', keys = p256(), serial = Uint8Array.of(3), extensions = [] } = wish;
   const { from = noon - day, until = noon + day } = wish;
   const issuer = wish.issuer ?? { subject, key: keys.privateKey };
-  const algorithm = algorithms[issuer.key.asymmetricKeyType!]!;
+  const { digest = 'sha256' } = wish;
+  const algorithm = algorithms[`${digest} ${issuer.key.asymmetricKeyType}`]!;
   const signed = sequence(
     der(0xa0, der(0x02, Uint8Array.of(2))),
     der(0x02, serial),
@@ -108,7 +113,7 @@ export function makeCertificate(wish: Wish = {}): Made {
     keys.publicKey.export({ type: 'spki', format: 'der' }),
     ...(extensions.length === 0 ? [] : [der(0xa3, sequence(...extensions))]),
   );
-  const certificate = sequence(signed, algorithm, bits(sign('sha256', signed, issuer.key)));
+  const certificate = sequence(signed, algorithm, bits(sign(digest, signed, issuer.key)));
   return { certificate, key: keys.privateKey };
 }
 

@@ -4,7 +4,21 @@ import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import { check } from '../../src/daemon/check.js';
 import { summary } from '../../src/daemon/wording.js';
+import {
+  basicConstraints,
+  clientAuthentication,
+  day,
+  extension,
+  keyUsage,
+  makeAuthority,
+  noon,
+  purposes,
+  serverAuthentication,
+  utf8,
+  type Wish,
+} from '../crypto/certificates.js';
 import { folder, instead, section, small, soon, sub } from './datagramconfig.js';
+import { writeFile } from './folder.js';
 import { read } from './reading.js';
 
 const warned: readonly (readonly [text: string, ...warnings: string[]])[] = [
@@ -53,6 +67,35 @@ for (const [text, ...warnings] of warned) {
     assert.deepEqual(found, warnings);
   });
 }
+
+test('warned of: authorities whose certificates open nothing', t => {
+  const path = folder(t);
+  const dates = { from: noon - day, until: noon + 3650 * day };
+  const top = makeAuthority('Top', { ...dates, digest: 'sha1' });
+  const under = (name: string, wish: Wish, ...more: Buffer[]) => {
+    const extensions = [basicConstraints(true), keyUsage(0x06), ...more];
+    return makeAuthority(name, { ...dates, issuer: top, extensions, ...wish });
+  };
+  const made = [
+    top,
+    under('Strange', {}, extension('2.25.99999999999999999999.3', utf8('x'), true)),
+    under('Servers', {}, purposes(serverAuthentication)),
+    under('Weak', { digest: 'sha1' }),
+    under('Good', {}, extension('1.2.3', utf8('x')), purposes(clientAuthentication)),
+  ];
+  const text = made.map(
+    ({ certificate }) =>
+      `-----BEGIN CERTIFICATE-----\n${certificate.toString('base64')}\n-----END CERTIFICATE-----\n`,
+  );
+  writeFile(path, 'ca.pem', text.join(''));
+  const warnings = read(t, small, path).warnings.map(line => line.replace(/^.*ca_file: /, ''));
+  const effect = 'certificates that it has issued open nothing';
+  assert.deepEqual(warnings, [
+    `CN=Strange has the critical extension 2.25.99999999999999999999.3, which is not known here: ${effect}`,
+    `CN=Servers is not for clients: its extended key usage says otherwise: ${effect}`,
+    `CN=Weak is signed with MD5 or SHA-1, which others can forge: ${effect}`,
+  ]);
+});
 
 test('check tells what it comes to', t => {
   const path = folder(t);

@@ -19,6 +19,7 @@ test('settings survive being told as JSON', () => {
     allowOtherAddress: true,
     listRequired: true,
     lists: [],
+    listAwaited: false,
     doors: [
       {
         name: 'web',
@@ -69,7 +70,7 @@ test('no lists: what is no JSON', () => {
 test('instructions cut anywhere are the same', () => {
   const instruction: fc.Arbitrary<Instruction> = fc.oneof(
     fc.constant({ say: 'alive' } as const),
-    fc.string({ unit: 'binary' }).map(text => ({ say: 'lists', text }) as const),
+    fc.string({ unit: 'binary' }).map(text => ({ say: 'lists', text, areAwaited: false }) as const),
   );
   fc.assert(
     fc.property(fc.array(instruction), fc.array(fc.nat(40)), (instructions, lengths) => {

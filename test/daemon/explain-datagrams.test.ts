@@ -6,7 +6,7 @@ import { type Explanation, explainCapture } from '../../src/daemon/explain.js';
 import { composeSealed } from '../../src/methods/port-sequence/compose.js';
 import { parseAddress } from '../../src/net/address.js';
 import { udp } from '../../src/net/packet.js';
-import { day, noon } from '../crypto/certificates.js';
+import { day, makeCertificate, noon, usual } from '../crypto/certificates.js';
 import { captured, compose, issue, ofVersion1, siteWith } from '../methods/datagram/hearing.js';
 import { ethernet, pcap, record } from '../net/capturemade.js';
 import { ipv4, ipv6, syn, udpDatagram } from '../net/made.js';
@@ -72,8 +72,8 @@ async function explained(config: Config, bytes: Buffer) {
   return { said, remarks };
 }
 
-const words = ({ method, outcome, reason, door: at, service, client, serial }: Explanation) =>
-  `${method} ${reason ?? outcome} ${at} ${service} ${client} ${serial}`;
+const words = ({ method, outcome, reason, flaw, door: at, service, client, serial }: Explanation) =>
+  `${method} ${reason ?? outcome}${flaw === undefined ? '' : ` ${flaw}`} ${at} ${service} ${client} ${serial}`;
 
 test('what comes of datagrams, and the remark on lists', async () => {
   const made = issue();
@@ -87,6 +87,7 @@ test('what comes of datagrams, and the remark on lists', async () => {
       datagram(noon + 8, compose(made, { time: noon + 1000, port: 2001 })),
       datagram(noon + 9, compose(issue({ until: noon - day }))),
       datagram(noon + 10, Buffer.concat([good.subarray(0, -1), Uint8Array.of(good.at(-1)! ^ 1)])),
+      datagram(noon + 10, compose(makeCertificate({ extensions: usual }))),
       datagram(noon + 11, Buffer.from('no datagram of ours')),
       datagram(noon + 12, good.subarray(0, good.length - 1)),
     ]),
@@ -97,7 +98,8 @@ test('what comes of datagrams, and the remark on lists', async () => {
     'datagram not-allowed mail tcp/25 cert:laptop 03',
     'datagram unknown-command undefined tcp/2001 cert:laptop 03',
     'datagram expired web tcp/2000 cert:laptop 03',
-    'datagram bad-tag undefined undefined undefined undefined',
+    'datagram bad-tag unreadable undefined undefined undefined undefined',
+    'datagram unknown-client other-authority web tcp/2000 undefined undefined',
   ]);
   assert.equal(said[0]!.at, new Date(noon + 5).toISOString());
   assert.equal(said[0]!.source, '192.0.2.7');
@@ -160,7 +162,9 @@ for (const [version, { site: from, vectors }] of [
     const config = { ...configOf(from, 'drop'), doors: [] };
     const nat = { ...config, datagram: { ...config.datagram!, allowOtherAddress: true } };
     const sorted = packets.toSorted((a, b) => a.at - b.at);
-    const { said } = await explained(nat, capture(sorted));
+    const { said, remarks } = await explained(nat, capture(sorted));
+    const isYounger = version === '1.0.0';
+    assert.equal(remarks.filter(remark => remark.includes('as of today')).length, isYounger ? 1 : 0);
     assert.ok(said.length === vectors.length && said.every(({ outcome }) => outcome === 'opened'));
     const { said: elsewhere } = await explained(config, capture(sorted));
     assert.ok(elsewhere.every(({ reason }) => reason === 'wrong-address'));

@@ -201,7 +201,10 @@ test('a list that is out of date is used, and told', async t => {
 test('an authority without a list is told where it must have one', async () => {
   const authorities = [authority, other].map(each => file(der(each.read('ca.pem'))));
   const task = { authorities, file: file(revoking) };
-  assert.deepEqual((await fetched(task)).lines, [isRevoking, 'CN=Other CA: no list']);
+  assert.deepEqual((await fetched(task)).lines, [
+    isRevoking,
+    'CN=Other CA: no list, so each certificate that it has issued is good until it expires',
+  ]);
   const found = await fetched({ ...task, required: true });
   assert.deepEqual([found.status, found.lines[0]], [endings.poor, 'there is no list of CN=Other CA']);
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import { Floor, openFloorFile, readBoot } from '../../src/daemon/floor.js';
 import { Ledger, openLedgerFile } from '../../src/daemon/ledger.js';
 import { Memory } from '../../src/daemon/memory.js';
@@ -70,6 +71,30 @@ test('a process of the same boot goes on where the one before has stopped; one o
   assert.deepEqual([next.covers(1), next.inherited], [false, noon + 12_000]);
 });
 
+test('what a boot has inherited, each of its processes has, and every later boot', async t => {
+  const path = newPath(t);
+  await raised(opened(t, path), noon);
+  const inherited = noon + 2000;
+  for (const later of [10_000, 20_000]) {
+    const floor = opened(t, path, nextBoot);
+    assert.equal(floor.inherited, inherited);
+    await raised(floor, noon + later);
+  }
+  const floor = opened(t, path, nextBoot);
+  assert.deepEqual([floor.covers(noon + 22_000), floor.inherited], [true, inherited]);
+  // A clock that has been set back since.
+  await raised(opened(t, path, Buffer.alloc(16, 0x33)), noon - 3_600_000);
+  assert.equal(opened(t, path, Buffer.alloc(16, 0x44)).inherited, noon + 22_000);
+});
+
+test('a floor of before, whose places were shorter, is the same', async t => {
+  const path = newPath(t);
+  await raised(opened(t, path), noon);
+  const bytes = readFileSync(path);
+  assert.ok(bytes.subarray(512 + 32, 512 + 40).every(byte => byte === 0));
+  assert.equal(bytes.readUInt32BE(512 + 28), crc32(bytes.subarray(512, 512 + 28)));
+});
+
 test('half a write leaves what was written before; two damaged halves leave now', async t => {
   const path = newPath(t);
   const floor = opened(t, path);
@@ -95,7 +120,7 @@ test('every bit of a place counts', async t => {
   const path = newPath(t);
   await raised(opened(t, path), noon);
   const bytes = readFileSync(path);
-  for (let bit = 512 * 8; bit < (512 + 32) * 8; bit++) {
+  for (let bit = 512 * 8; bit < (512 + 40) * 8; bit++) {
     const changed = Buffer.from(bytes);
     changed.writeUInt8(changed.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
     writeFileSync(path, changed);

@@ -26,6 +26,8 @@ class Scene {
   readonly folder: string;
   readonly logbook = new Logbook();
   readonly handed: Lists[] = [];
+  /** Whether they were being got for the first time, each time that something was handed on. */
+  readonly awaited: boolean[] = [];
   readonly #t: TestContext;
   revocation: Revocation;
 
@@ -53,9 +55,10 @@ ${lines}
 
   /** Starts it, also again, as after a restart. */
   begin(lines: string): Revocation {
-    const revocation = new Revocation(this.config(lines), this.logbook.log, text =>
-      this.handed.push(JSON.parse(text) as Lists),
-    );
+    const revocation = new Revocation(this.config(lines), this.logbook.log, ({ text, areAwaited }) => {
+      this.awaited.push(areAwaited);
+      if (text !== undefined) this.handed.push(JSON.parse(text) as Lists);
+    });
     this.#t.after(() => revocation.stop());
     this.revocation = revocation;
     revocation.start();
@@ -89,6 +92,39 @@ test('a file is read at the start, kept, told and handed on', async t => {
   assert.deepEqual(scene.revocation.status?.lines, [
     'CN=Example CA: 0 revoked, issued 2026-09-01 00:00 UTC, in date until 2035-12-01 00:00 UTC',
   ]);
+});
+
+test('until the first attempt has ended, with whatever success, lists are awaited; and not again', async t => {
+  const server = await ListServer.start(t);
+  server.manner = { status: 503 };
+  const line = `crl_url = "${server.url()}"`;
+  const scene = new Scene(t, line);
+  assert.deepEqual(scene.awaited, [true]);
+  await scene.revocation.begun(60_000);
+  assert.equal(scene.awaited.at(-1), false);
+  await scene.attempted('failed');
+  assert.match(
+    scene.logbook.errors[0]!,
+    /CN=Example CA: no list, so each certificate that it has issued is good until it expires/,
+  );
+  scene.revocation.adopt(scene.config(line));
+  assert.equal(scene.awaited.at(-1), false, 'of the same sources');
+  scene.revocation.adopt(scene.config(fileLine));
+  assert.equal(scene.awaited.at(-1), true, 'of others');
+  await scene.attempted('good');
+  assert.equal(scene.awaited.at(-1), false);
+});
+
+test('a server that says nothing does not hold up the start', async t => {
+  const server = await ListServer.start(t);
+  server.manner = 'hangs';
+  const scene = new Scene(t, `crl_url = "${server.url()}"`);
+  await scene.revocation.begun(1);
+  assert.deepEqual([scene.awaited, scene.revocation.status], [[true], undefined]);
+  // Nor one who is stopped meanwhile.
+  const begun = scene.revocation.begun(2 ** 31 - 1);
+  scene.revocation.stop();
+  await begun;
 });
 
 test('a changed file is read at once when the configuration is read again', async t => {

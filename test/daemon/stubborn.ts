@@ -34,10 +34,11 @@ function obey(order: Order): void {
   } else if (order.say === 'settings') told.push(`settings ${order.settings.skewMs}`);
   else if (order.say === 'heard') told.push(`heard ${order.digests.length}`);
   else {
-    told.push(order.text.trim());
+    const { text = '', areAwaited } = order;
+    told.push(areAwaited ? `awaited ${text}`.trim() : text.trim());
     // Long lists take long.
-    for (const end = performance.now() + order.text.length / longListsPerMs; performance.now() < end; );
-    parentPort?.postMessage({ say: 'lists', areGood: order.text !== 'bad' } satisfies Answer);
+    for (const end = performance.now() + text.length / longListsPerMs; performance.now() < end; );
+    parentPort?.postMessage({ say: 'lists', areGood: text !== 'bad' } satisfies Answer);
   }
 }
 

@@ -215,6 +215,7 @@ test('datagrams are picked out by length and first bytes, limited by source, log
   assert.deepEqual(rules(table, 'datagram'), [
     `add @datagrams4 { ip saddr ${limit} } counter drop`,
     `add @datagrams6 { ip6 saddr & ffff:ffff:ffff:ffff:: ${limit} } counter drop`,
+    'limit rate over 25000/second burst 2500 packets counter drop',
     'counter log prefix "datagram" group 5 snaplen 4400',
     'drop',
   ]);

@@ -73,7 +73,7 @@ test('each gets its verdict, in order, by the settings that were there', async t
   assert.deepEqual(bench.verdicts[0]?.door, 'settings 1000 heard 48');
   assert.equal(bench.verdicts[0]?.client, '0', 'its own copy of the bytes');
   assert.deepEqual(bench.verdicts[6]?.source, Uint8Array.of(...new Array(15).fill(0), 7));
-  bench.verification.setLists('lists');
+  bench.verification.setLists({ text: 'lists', areAwaited: false });
   bench.verification.accepted(new Uint8Array(32));
   bench.verification.configure({ ...settings, skewMs: 2000 });
   bench.send();
@@ -90,7 +90,7 @@ for (const [what, port, trouble] of [
 ] as const) {
   test(`a thread that ${what} is replaced by one that knows everything`, async t => {
     const bench = new Bench(t, port === fill ? { ...patience, batch: 60_000 } : patience);
-    bench.verification.setLists('lists');
+    bench.verification.setLists({ text: 'lists', areAwaited: false });
     bench.send();
     await until(() => bench.isQuiet);
     bench.send(port);
@@ -160,17 +160,34 @@ test('lists that it can make nothing of are told of, and nothing else is touched
   const bench = new Bench(t);
   bench.send();
   await until(() => bench.isQuiet);
-  bench.verification.setLists('bad');
+  bench.verification.setLists({ text: 'bad', areAwaited: false });
   bench.send();
   await until(() => bench.isQuiet);
   assert.deepEqual(bench.troubles, ['bad-lists']);
+});
+
+test('whether lists are awaited is told without the lists, and known to a thread that begins', async t => {
+  const bench = new Bench(t);
+  bench.verification.setLists({ text: 'lists', areAwaited: true });
+  bench.send();
+  await until(() => bench.isQuiet);
+  bench.verification.setLists({ areAwaited: false });
+  bench.send();
+  await until(() => bench.isQuiet);
+  const [first, second] = bench.verdicts.map(({ door }) => door);
+  assert.deepEqual([first, second], ['settings 1000 awaited lists heard 48', `${first} `]);
+  bench.send(die);
+  await until(() => bench.isQuiet);
+  bench.send();
+  await until(() => bench.isQuiet);
+  assert.equal(bench.verdicts.at(-1)?.door, 'settings 1000 lists heard 48');
 });
 
 test('one that has long lists to read is given the time that it takes', async t => {
   const bench = new Bench(t);
   bench.send();
   await until(() => bench.isQuiet);
-  bench.verification.setLists(' '.repeat(2_000_000));
+  bench.verification.setLists({ text: ' '.repeat(2_000_000), areAwaited: false });
   bench.send();
   await until(() => bench.isQuiet);
   assert.deepEqual([bench.dropped, bench.troubles], [0, []]);
@@ -179,7 +196,7 @@ test('one that has long lists to read is given the time that it takes', async t 
 test('lists that are there before the settings are known before anything is verified', async t => {
   const bench = new Bench(t);
   bench.verification.configure(undefined);
-  bench.verification.setLists('lists');
+  bench.verification.setLists({ text: 'lists', areAwaited: false });
   bench.verification.configure(settings);
   bench.send();
   await until(() => bench.isQuiet);

@@ -141,6 +141,23 @@ describe('revocation', { skip: notIsolated }, () => {
     );
   });
 
+  test('nobody gets in before it is known who is revoked, however long that takes', async t => {
+    const scene = await Scene.create(t, () => `crl_url = "${url}"`);
+    scene.revoke();
+    const silent = 'require("net").createServer(() => {}).listen(8000, "127.0.0.1", () => console.log("on"))';
+    const server = scene.server.namespace.start(process.execPath, ['-e', silent]);
+    await server.line(/on/);
+    await scene.daemon.run();
+    await scene.meets(/crl-out-of-date/);
+    await server.kill();
+    await scene.program.line(/ECONNREFUSED|ECONNRESET|other side closed|UND_ERR_SOCKET/);
+    await scene.meets(opened);
+    await scene.serve();
+    process.kill(scene.program.pid, 'SIGHUP');
+    await scene.program.line(/1 revoked/);
+    await scene.meets(revoked);
+  });
+
   test('holds after a restart, though no server can be reached', async t => {
     const scene = await Scene.create(t, () => `crl_url = "${url}"\ncrl_required = true`);
     scene.revoke();

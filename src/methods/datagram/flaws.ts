@@ -15,6 +15,8 @@ export const flaws = [
   'wrong-usage',
   /** Its key is not on the curve P-256, which the signature needs. */
   'wrong-key',
+  /** Its authority has signed it with MD5 or SHA-1, which others can forge. */
+  'weak-signature',
 ] as const;
 
 export type Flaw = (typeof flaws)[number];
@@ -22,4 +24,9 @@ export type Flaw = (typeof flaws)[number];
 /** A flaw as the detail of a refusal. */
 export function detailOf(flaw: Flaw): number {
   return flaws.indexOf(flaw) + 1;
+}
+
+/** The flaw that the detail of a refusal tells, where its reason has one. */
+export function flawOf(reason: string, detail = 0): Flaw | undefined {
+  return reason === 'bad-tag' || reason === 'unknown-client' ? flaws[detail - 1] : undefined;
 }

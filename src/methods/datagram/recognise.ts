@@ -94,6 +94,7 @@ export class Datagram {
     if ('flaw' in judged) return refuse(known, ['unknown-client', detailOf(flawNames[judged.flaw])]);
     const objection = ground.revocations.objection(judged, certificatesAt, {
       required: ground.site.listRequired,
+      awaited: ground.site.listAwaited,
       skewMs: ground.site.skewMs,
     });
     if (objection !== undefined) return refuse(known, [objection]);
@@ -133,7 +134,7 @@ function prepare(site: DatagramSite, before: Ground | undefined): Ground {
     site,
     agreement: new Agreement(scalarOf(key)),
     authorities: isSame ? before.authorities : new Authorities(site.authorities),
-    revocations: new Revocations(site.lists),
+    revocations: before?.revocations.lists === site.lists ? before.revocations : new Revocations(site.lists),
   };
 }
 
@@ -182,6 +183,7 @@ function nameOfService({ protocol, port }: AskedService): string {
 const flawNames: Readonly<Record<Rejection['flaw'], Flaw>> = {
   malformed: 'malformed-certificate',
   'other-authority': 'other-authority',
+  'weak-signature': 'weak-signature',
   'wrong-usage': 'wrong-usage',
   'wrong-key': 'wrong-key',
 };

@@ -34,6 +34,8 @@ export interface DatagramSite {
   readonly allowOtherAddress: boolean;
   /** Whether nobody is let in by an authority that has no list in date. */
   readonly listRequired: boolean;
+  /** Whether lists are being got for the first time: until then nobody is let in by an authority that has none at all. */
+  readonly listAwaited: boolean;
   readonly lists: readonly RevocationList[];
   readonly doors: readonly DatagramDoor[];
   /** Whether services of no door may be asked for. */

@@ -1,11 +1,14 @@
 /** Intermediate authorities, and what authorities have revoked: certificates as a site's lists see them. */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { authorityName } from '../../../src/crypto/certificate.js';
+import { Datagram } from '../../../src/methods/datagram/recognise.js';
 import type { RevocationList } from '../../../src/methods/datagram/site.js';
 import {
   alternativeNames,
   basicConstraints,
+  clientAuthentication,
   day,
   der,
   extension,
@@ -17,7 +20,9 @@ import {
   old,
   otherName,
   p256,
+  purposes,
   sequence,
+  serverAuthentication,
   usual,
   utf8,
   type Wish,
@@ -28,6 +33,7 @@ const under = (issuer: MadeAuthority, wish: Wish = {}) =>
   makeCertificate({ issuer, extensions: [...usual, old('1.2000')], ...wish });
 const intermediate = makeAuthority('intermediate', { issuer: root, serial: Uint8Array.of(0x11) });
 const lower = makeAuthority('lower', { issuer: intermediate, serial: Uint8Array.of(0x12) });
+const ofAuthority = [basicConstraints(true), keyUsage(0x06)];
 const certificates = (...made: readonly { certificate: Buffer }[]) => ({
   authorities: made.map(({ certificate }) => certificate),
 });
@@ -81,6 +87,43 @@ test('path lengths', async () => {
   assert.deepEqual([await hear(site, under(narrow)), await hear(site, under(below))], ['knock', word]);
 });
 
+const withExtension = (id: string, value: Buffer, isCritical: boolean): Wish => ({
+  extensions: [basicConstraints(true), keyUsage(0x06), extension(id, value, isCritical)],
+});
+for (const [what, word, wish] of [
+  ['an extension that must be understood', 'unknown-client', withExtension('1.2.3.4', utf8('x'), true)],
+  ['one that need not', 'knock', withExtension('1.2.3.4', utf8('x'), false)],
+  [
+    'one for servers alone',
+    'unknown-client',
+    { extensions: [...ofAuthority, purposes(serverAuthentication)] },
+  ],
+  [
+    'one for clients too',
+    'knock',
+    { extensions: [...ofAuthority, purposes(serverAuthentication, clientAuthentication)] },
+  ],
+  ['a signature with SHA-1', 'unknown-client', { digest: 'sha1' }],
+] as const satisfies readonly (readonly [string, string, Wish])[]) {
+  test(`an authority in between with ${what}: ${word}`, async () => {
+    const middle = makeAuthority('middle', { issuer: root, ...wish });
+    const low = makeAuthority('low', { issuer: middle });
+    const site = siteWith(certificates(root, middle, low));
+    const words = word === 'knock' ? word : `${word} other-authority`;
+    assert.equal(await hear(site, under(middle)), words);
+    assert.equal(await hear(site, under(low)), words);
+  });
+}
+
+test('who is trusted may have signed itself with SHA-1; a client with that is refused', async () => {
+  for (const keys of [p256(), generateKeyPairSync('rsa', { modulusLength: 2048 })]) {
+    const top = makeAuthority('top', { keys, digest: 'sha1' });
+    const site = siteWith(certificates(top));
+    assert.equal(await hear(site, under(top)), 'knock');
+    assert.equal(await hear(site, under(top, { digest: 'sha1' })), 'unknown-client weak-signature');
+  }
+});
+
 test('names that an authority may not vouch for', async () => {
   const dns = (name: string) => der(0x82, Buffer.from(name));
   const permitted = extension('2.5.29.30', sequence(der(0xa0, sequence(dns('example.org')))), true);
@@ -128,6 +171,10 @@ const list = (of: MadeAuthority, serials: readonly string[] = [], dates: object 
   until: noon + day,
   ...dates,
 });
+const awaited = (of: MadeAuthority, dates: object = {}) => ({
+  listAwaited: true,
+  lists: [list(of, [], dates)],
+});
 const two = certificates(root, intermediate);
 
 const revoked: readonly (readonly [string, string, Parameters<typeof siteWith>[0], Uint8Array])[] = [
@@ -145,6 +192,20 @@ const revoked: readonly (readonly [string, string, Parameters<typeof siteWith>[0
   ['no list', 'knock', {}, Uint8Array.of(3)],
   ['no list, and one is required', 'crl-out-of-date', { listRequired: true }, Uint8Array.of(3)],
   ['a list, and one is required', 'knock', { listRequired: true, lists: [list(root)] }, Uint8Array.of(3)],
+  ['no list, and the first is awaited', 'crl-out-of-date', { listAwaited: true }, Uint8Array.of(3)],
+  [
+    'another authority has one, and one is awaited',
+    'crl-out-of-date',
+    awaited(intermediate),
+    Uint8Array.of(3),
+  ],
+  ['a list that is over, and one is awaited', 'knock', awaited(root, { until: noon - 1 }), Uint8Array.of(3)],
+  [
+    'awaited and required, and one is over',
+    'crl-out-of-date',
+    { ...awaited(root, { until: noon - 1 }), listRequired: true },
+    Uint8Array.of(3),
+  ],
   [
     'revoked, and a list is required',
     'revoked',
@@ -208,4 +269,19 @@ test('one way that is good is enough', async () => {
   const words = (...lists: RevocationList[]) => hear(siteWith({ ...all, lists }), under(first));
   assert.equal(await words(list(root, ['21'])), 'knock');
   assert.equal(await words(list(root, ['21']), list(other, ['22'])), 'revoked');
+});
+
+test('lists that stay are read once, whatever else of the site changes', () => {
+  let times = 0;
+  const read = () => {
+    times++;
+    return ['03'];
+  };
+  const lists = [Object.defineProperty({ ...list(root) }, 'serials', { get: read, enumerable: true })];
+  const site = siteWith({ lists });
+  const method = new Datagram(site, () => false);
+  method.site = { ...site, skewMs: 1000 };
+  assert.equal(times, 1);
+  method.site = { ...site, lists: [...lists] };
+  assert.equal(times, 2);
 });

@@ -30,6 +30,7 @@ export function siteWith(changes: Partial<DatagramSite> = {}): DatagramSite {
     skewMs: 7000,
     allowOtherAddress: false,
     listRequired: false,
+    listAwaited: false,
     lists: [],
     doors: [{ name: 'web', services: [{ protocol: tcp, port: 2000 }], isOpen: true }],
     anyPort: false,
