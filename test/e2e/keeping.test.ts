@@ -11,6 +11,8 @@ import { Network } from './harness/network.js';
 import type { Program, Scope } from './harness/program.js';
 
 const greeting = 'hello from inside';
+/** SYNs a second of one source that the kernel lets through to the daemon (daemon/table.ts). */
+const noisyRate = 32_768;
 
 async function guarded(scope: Scope, openFor = '30s') {
   const network = await Network.create(scope);
@@ -150,12 +152,16 @@ describe('a running daemon', { skip: notIsolated }, () => {
     const { network, client, daemon, isOpen } = await guarded(t);
     const noisy = await network.addClient();
     const packets = 300_000;
+    const begun = performance.now();
     await flood(network.server, noisy, { packets, sources: [noisy.ipv4] });
+    // As many at once and in each second; the kernel counts a little otherwise than we do.
+    const most = ((performance.now() - begun) / 1000 + 1) * noisyRate * 1.1;
+    if (most >= packets) return t.skip('this machine sends too slowly for a source to be noisy');
     await succeeds(daemon.knock(client));
     await eventually('open', isOpen);
     const status = JSON.parse((await succeeds(daemon.command(['status', '--json']))).stdout) as StatusJson;
     const seen = status.counters['seen'] ?? 0;
-    assert(seen > 32_000 && seen < packets / 2, `the daemon saw ${seen} of ${packets} SYNs`);
+    assert(seen > 32_000 && seen < most, `the daemon saw ${seen} of ${packets} SYNs`);
   });
 
   test('lets newcomers in when its memory of noisy sources is full of spoofed ones', async t => {
