@@ -266,6 +266,9 @@ describe('datagrams', { skip: notIsolated }, () => {
     const { program } = site;
     await site.ask({}, diePort);
     await program.line(/the thread that verifies datagrams has ended; it is started again/);
+    // Once it is there again: what waits together is given to it together, and lost together.
+    await site.ask({ service: 'udp/53' });
+    await program.line(/refused: unknown-command/);
     await site.ask({}, hangPort);
     await site.ask();
     await site.daemon.knock(site.client, [], { address: near.ipv4 }).end();
