@@ -3,7 +3,7 @@ import type { X509Certificate } from 'node:crypto';
 import * as asn1js from 'asn1js';
 import { isForClients } from '../crypto/usage.js';
 import { formatRight, permits, type Right, rightsOf } from '../methods/datagram/rights.js';
-import { tcp, udp } from '../net/packet.js';
+import { parseService } from './service.js';
 
 /** What may be done with a certificate. */
 export interface Allowance {
@@ -22,7 +22,7 @@ export function allowedBy(certificate: X509Certificate): Allowance {
   const hasDoors = rights.some(({ kind }) => kind === 'door');
   return {
     isForClients: isForClients(certificate, extensions),
-    includes: service => hasDoors || permits(rights, parseService(service), undefined),
+    includes: service => hasDoors || permits(rights, parseService(service)!, undefined),
     text: rights.map(formatRight).join(', '),
   };
 }
@@ -37,11 +37,6 @@ function rightsAmong(extensions: readonly Extension[]): readonly Right[] {
     ({ extnID, extnValue }) => [extnID, extnValue.valueBlock.valueHexView] as const,
   );
   return rightsOf({ extensions: new Map(values) });
-}
-
-function parseService(service: string): { readonly protocol: number; readonly port: number } {
-  const [protocol, port] = service.split('/');
-  return { protocol: protocol === 'tcp' ? tcp : udp, port: Number(port) };
 }
 
 interface Extension {

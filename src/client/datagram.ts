@@ -2,7 +2,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { composeDatagram } from '../methods/datagram/compose.js';
 import { parseAddress } from '../net/address.js';
-import { tcp, udp } from '../net/packet.js';
+import { udp } from '../net/packet.js';
 import type { Hit } from '../net/send.js';
 import { isSignedAddress, mostServices } from '../system/datagramprofile.js';
 import { errorCode } from '../system/error.js';
@@ -12,6 +12,7 @@ import { KnockError } from './failure.js';
 import { type DatagramRequest, requireWithin } from './request.js';
 import { isSeenOutside, localAddress, type Target } from './resolve.js';
 import { nameOfKnock, ownSeconds, type SecondMemory, secondsOfProcess } from './second.js';
+import { parseService } from './service.js';
 
 /** Where sKnock's client knocks, too: high enough to be nobody's. */
 const lowestKnockPort = 10_000;
@@ -41,17 +42,15 @@ function requireDatagram({ services, knockPort, address = 'auto' }: DatagramRequ
   if (services.length < 1 || services.length > mostServices) {
     throw new RangeError(`"services" expected 1 to ${mostServices} of them, got ${services.length}`);
   }
-  for (const service of services) parseService(service);
+  for (const service of services) requireService(service);
   requireWithin('knockPort', knockPort, 1, 65535);
   if (typeof address === 'string' && isSignedAddress(address)) return;
   throw new TypeError(`"address" expected "auto", "local" or an address, got ${JSON.stringify(address)}`);
 }
 
 /** @throws RangeError */
-function parseService(service: unknown): { readonly protocol: number; readonly port: number } {
-  const [, protocol, digits] = /^(tcp|udp)\/([1-9]\d{0,4})$/.exec(String(service)) ?? [];
-  const port = Number(digits);
-  if (port <= 65535) return { protocol: protocol === 'tcp' ? tcp : udp, port };
+function requireService(service: unknown): void {
+  if (parseService(String(service)) !== undefined) return;
   throw new RangeError(`"services" expected services such as "tcp/22", got ${JSON.stringify(service)}`);
 }
 
@@ -144,7 +143,7 @@ class Datagrams implements Composer {
       port: knockPort,
       payload: composeDatagram({
         ...{ serverKey, key, time: second, certificate: certificate.raw },
-        service: parseService(service),
+        service: parseService(service)!,
         address: parseAddress(bound)!,
         ephemeral: randomBytes(32),
       }),

@@ -4,6 +4,7 @@
  * Reading a client's is chain.ts' business: it is costly, and only for what an authority has signed.
  */
 import { createHash, type KeyObject, X509Certificate } from 'node:crypto';
+import { bitStringTag, type Element, elementAt, isShortest, sequenceTag } from './der.js';
 
 /** What is known of a certificate that an authority has signed. */
 export interface Certificate {
@@ -51,36 +52,21 @@ export function serialText(value: Uint8Array): string {
   return first < 0 ? '00' : Buffer.from(value.subarray(first)).toString('hex');
 }
 
-const sequence = 0x30;
-const bitString = 0x03;
-
 /**
  * Whether bytes are laid out as one certificate is and nothing more, each of its parts with the length written in the shortest
  * way (RFC 5280 section 4.1). Libraries take more, so that one certificate could be given in many disguises.
  */
 export function isCertificateLayout(der: Uint8Array): boolean {
-  const whole = partAt(der, 0, sequence);
+  const whole = partAt(der, 0, sequenceTag);
   if (whole === undefined || whole.end !== der.length) return false;
-  const signed = partAt(der, whole.start, sequence);
-  const algorithm = signed && partAt(der, signed.end, sequence);
-  const signature = algorithm && partAt(der, algorithm.end, bitString);
+  const signed = partAt(der, whole.start, sequenceTag);
+  const algorithm = signed && partAt(der, signed.end, sequenceTag);
+  const signature = algorithm && partAt(der, algorithm.end, bitStringTag);
   return signature?.end === der.length;
 }
 
-interface Part {
-  readonly start: number;
-  readonly end: number;
-}
-
-/** X.690 section 10.1: the definite form of length, with as few octets as it takes. */
-function partAt(der: Uint8Array, at: number, tag: number): Part | undefined {
-  if (der[at] !== tag) return undefined;
-  const first = der[at + 1] ?? 0x80;
-  const count = first < 0x80 ? 0 : first - 0x80;
-  if (first === 0x80 || count > 2) return undefined;
-  let length = first;
-  if (count > 0) length = count === 1 ? der[at + 2]! : (der[at + 2]! << 8) | der[at + 3]!;
-  if (count > 0 && length < (count === 1 ? 0x80 : 0x100)) return undefined;
-  const start = at + 2 + count;
-  return start + length <= der.length ? { start, end: start + length } : undefined;
+/** X.690 section 10.1: the length in as few octets as it takes. */
+function partAt(der: Uint8Array, at: number, tag: number): Element | undefined {
+  const element = elementAt(der, at, der.length);
+  return element?.tag === tag && isShortest(element) ? element : undefined;
 }

@@ -2,6 +2,7 @@
 
 export const integerTag = 0x02;
 export const booleanTag = 0x01;
+export const bitStringTag = 0x03;
 export const sequenceTag = 0x30;
 export const utcTimeTag = 0x17;
 export const generalizedTimeTag = 0x18;
@@ -29,6 +30,11 @@ export function elementAt(bytes: Uint8Array, begin: number, limit: number): Elem
   return start + length <= limit ? { tag, begin, start, end: start + length } : undefined;
 }
 
+/** Whether its length is written with as few octets as it takes. */
+export function isShortest({ begin, start, end }: Element): boolean {
+  return start - begin === headOf(0, end - start).length;
+}
+
 /** The elements that a content is made of; undefined where it is not made of whole ones. */
 export function elementsOf(bytes: Uint8Array, { start, end }: Element, most: number): Element[] | undefined {
   const found: Element[] = [];
@@ -44,8 +50,13 @@ export function elementsOf(bytes: Uint8Array, { start, end }: Element, most: num
 /** An element with this content. */
 export function wrap(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const content = Buffer.concat(parts);
+  return Buffer.concat([Buffer.from(headOf(tag, content.length)), content]);
+}
+
+/** Tag and length, as short as they can be. */
+function headOf(tag: number, contentLength: number): number[] {
+  if (contentLength < 0x80) return [tag, contentLength];
   const length = [];
-  for (let rest = content.length; rest > 0; rest = Math.floor(rest / 256)) length.unshift(rest % 256);
-  const head = content.length < 0x80 ? [tag, content.length] : [tag, 0x80 + length.length, ...length];
-  return Buffer.concat([Buffer.from(head), content]);
+  for (let rest = contentLength; rest > 0; rest = Math.floor(rest / 256)) length.unshift(rest % 256);
+  return [tag, 0x80 + length.length, ...length];
 }

@@ -39,11 +39,6 @@ export function isEncrypted(bytes: Buffer): boolean {
   return /ENCRYPTED/.test(bytes.toString('latin1'));
 }
 
-/** Whether a key is on the curve P-256, which datagrams are sealed and signed with. */
-export function isP256(key: KeyObject): boolean {
-  return key.asymmetricKeyDetails?.namedCurve === 'prime256v1';
-}
-
 /** Whether `issuer` has signed a certificate; its own dates and purposes aside. */
 export function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   try {

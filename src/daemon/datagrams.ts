@@ -5,6 +5,7 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { isP256 } from '../crypto/agreement.js';
 import { hasClientsPurpose } from '../crypto/certificate.js';
 import { isWeaklySigned, strangeExtension } from '../crypto/strength.js';
 import { errorCode, OperatorError } from '../system/error.js';
@@ -14,7 +15,6 @@ import {
   datesOf,
   dayOf,
   isEncrypted,
-  isP256,
   isSignedBy,
   parseCertificates,
   parsePrivateKey,

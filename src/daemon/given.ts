@@ -5,11 +5,11 @@
  * It keeps spans of time whose periods were given out, and the names of the sources that they were given for. One that it
  * does not know has been given nothing. A clock that was wrong for a while makes a span of its own.
  */
-import { constants, readFileSync, readSync, renameSync, rmSync, write } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { constants, readFileSync, readSync, write } from 'node:fs';
+import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { longestToleranceMs } from '../methods/sequence-number/format.js';
-import { openFixed, syncFolder, writeNew } from '../system/durable.js';
+import { openFixed, writeOver } from '../system/durable.js';
 import { errorCode, OperatorError } from '../system/error.js';
 
 /** Milliseconds since 1970; the end is not part of it. */
@@ -198,9 +198,5 @@ function writeSources(path: string, sources: ReadonlyMap<string, number>): void 
   const lines = [...sources].map(([source, until]) =>
     until === Number.POSITIVE_INFINITY ? source : `${source} ${until}`,
   );
-  const fresh = `${path}.new`;
-  rmSync(fresh, { force: true });
-  writeNew(fresh, `${[...lines, sumLine(lines)].join('\n')}\n`, 0o600, true);
-  renameSync(fresh, path);
-  syncFolder(dirname(path));
+  writeOver(path, `${[...lines, sumLine(lines)].join('\n')}\n`);
 }

@@ -6,11 +6,11 @@
  * directory.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { syncFolder, writeNew } from '../system/durable.js';
+import { writeOver } from '../system/durable.js';
 import { errorCode } from '../system/error.js';
 import type { Config, DatagramSettings } from './config.js';
 import type { ListsNews } from './instructions.js';
@@ -204,7 +204,7 @@ export class Revocation {
   #keep(text: string): void {
     this.#text = text;
     try {
-      keep(this.#path, text);
+      writeOver(this.#path, text);
     } catch (error) {
       const why = `${this.#path}: cannot be written (${errorCode(error) ?? messageOf(error)})`;
       this.#log.error(
@@ -291,15 +291,6 @@ function readKept(path: string): string | undefined {
     // None has been got so far.
     return undefined;
   }
-}
-
-/** In the place of what was kept before; durable when it returns. @throws Error of Node with its `code` */
-function keep(path: string, text: string): void {
-  const fresh = `${path}.new`;
-  rmSync(fresh, { force: true });
-  writeNew(fresh, text, 0o600, true);
-  renameSync(fresh, path);
-  syncFolder(dirname(path));
 }
 
 function trustFile(): string | undefined {

@@ -6,6 +6,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -60,6 +61,16 @@ export function writeNew(path: string, text: string | Uint8Array, mode: number, 
   } finally {
     closeSync(fd);
   }
+}
+
+/** Puts a text in the place of a file's, or makes it: whole or not at all, durable when it returns. @throws Error of Node with its `code` */
+export function writeOver(path: string, text: string): void {
+  const fresh = `${path}.new`;
+  // Of a process that died.
+  rmSync(fresh, { force: true });
+  writeNew(fresh, text, 0o600, true);
+  renameSync(fresh, path);
+  syncFolder(dirname(path));
 }
 
 /** Makes the names in a folder durable, after one of them was made or changed. */

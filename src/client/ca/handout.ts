@@ -1,11 +1,11 @@
 /** The profile that goes with a client's certificate: which server, and which doors. */
 import { formatRight, permits, type Right } from '../../methods/datagram/rights.js';
-import { tcp, udp } from '../../net/packet.js';
 import { isHost } from '../../system/document.js';
 import { OperatorError } from '../../system/error.js';
 import { formatProfile, isProfileName } from '../../system/profile.js';
 import type { ClientOptions } from '../invocation.js';
 import { signedAddress } from '../job.js';
+import { parseService } from '../service.js';
 import type { Issued } from './certificate.js';
 import { encodePem } from './pem.js';
 import { type Issue, stateOf } from './records.js';
@@ -116,12 +116,4 @@ function readService(text: string, rights: readonly Right[]): [door: string, ser
   throw new OperatorError('usage', `--service ${text}: no right permits it`, {
     hint: `add --right ${service} or --right door/${door}`,
   });
-}
-
-function parseService(text: string): { readonly protocol: number; readonly port: number } | undefined {
-  const [, protocol, digits] = /^(tcp|udp)\/([1-9]\d{0,4})$/.exec(text) ?? [];
-  const port = Number(digits);
-  return protocol === undefined || port > 65535
-    ? undefined
-    : { protocol: protocol === 'tcp' ? tcp : udp, port };
 }
