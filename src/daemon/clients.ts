@@ -236,5 +236,6 @@ function identity(client: ClientSettings): [id: string, doors: string, address: 
   const doors = client.doors.join(',');
   if (client.kind === 'classic') return ['-', doors, 'classic (can be replayed)'];
   if (client.kind === 'psk') return ['-', doors, 'sequence numbers'];
+  if (client.kind === 'signer') return ['-', doors, 'signatures'];
   return [String(client.id), doors, client.addressRequired ? 'required' : 'optional'];
 }

@@ -3,6 +3,7 @@
  *
  * It says nothing of files, lines or spelling: daemon/settings.ts reads those and makes this.
  */
+import type { OpenpgpKey, SshKey } from '../methods/challenge/site.js';
 import type { Reason } from '../methods/knock.js';
 import type { SequenceDoor } from '../methods/plain-sequence/site.js';
 import type { Spelling } from '../methods/port-sequence/spelling.js';
@@ -45,6 +46,7 @@ interface AnyDoor {
 /** A door that lets its knocker reach services. */
 export interface ServiceDoor extends AnyDoor {
   readonly kind: 'services';
+  /** None: it only puts its knocker into its named sets, for rules of the administrator's own. */
   readonly services: readonly Service[];
   readonly singleUse: boolean;
   /** Whether a connection whose first packet has a client's sequence number is let in. */
@@ -91,7 +93,18 @@ export interface PskClientSettings extends AnyClient {
   readonly psk: Uint8Array;
 }
 
-export type ClientSettings = SealedClientSettings | ClassicClientSettings | PskClientSettings;
+/** One who answers challenges with signatures. It has at least one key, but where none of them could be read. */
+export interface SignerClientSettings extends AnyClient {
+  readonly kind: 'signer';
+  readonly openpgp: readonly OpenpgpKey[];
+  readonly ssh: readonly SshKey[];
+}
+
+export type ClientSettings =
+  | SealedClientSettings
+  | ClassicClientSettings
+  | PskClientSettings
+  | SignerClientSettings;
 
 /** Where knocks are heard. */
 export type Capture =
@@ -144,6 +157,35 @@ export interface DatagramSettings {
   readonly revocation: RevocationSettings;
 }
 
+/** Challenges that are answered with signatures. */
+export interface ChallengeSettings {
+  /** The UDP port that hellos and responses come to. */
+  readonly port: number;
+  /** 32 bytes; undefined: everybody's hello is answered. */
+  readonly siteKey: Uint8Array | undefined;
+  /** What clients call this server in what they sign, where there is no site key; otherwise empty. */
+  readonly site: string;
+  /** How far a hello's time may be from ours. */
+  readonly skewMs: number;
+  /** Who judges signatures of OpenPGP. */
+  readonly verifyWith: 'openpgpjs' | 'gpgv';
+}
+
+/** A file of the administrator's own rules, which stand in our table. */
+export interface RulesFile {
+  readonly path: string;
+  /** What may stand between the braces of a table (nft(8)). */
+  readonly text: string;
+}
+
+/** How the kernel is told who is let in. */
+export interface FirewallSettings {
+  /** `ipset`: no table of ours; the administrator's rules of iptables look into our sets. */
+  readonly backend: 'nftables' | 'ipset';
+  /** In the order of their names. */
+  readonly rules: readonly RulesFile[];
+}
+
 export interface Config {
   /** Where it was read from. */
   readonly file: string;
@@ -155,6 +197,8 @@ export interface Config {
   readonly portSequence: PortSequenceSettings | undefined;
   readonly sequenceNumber: SequenceNumberSettings | undefined;
   readonly datagram: DatagramSettings | undefined;
+  readonly challenge: ChallengeSettings | undefined;
+  readonly firewall: FirewallSettings;
   /** Networks in canonical text that reach every service without knocking. */
   readonly alwaysAllow: readonly { readonly family: 4 | 6; readonly text: string }[];
   readonly doors: readonly Door[];

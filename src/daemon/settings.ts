@@ -72,6 +72,8 @@ class Reader extends DatagramReader {
       group: captureTable.group,
       portSequence,
       datagram,
+      challenge: undefined,
+      firewall: { backend: 'nftables', rules: [] },
       alwaysAllow: guard.always_allow,
       tellsStages: false,
       tellsPackets: false,

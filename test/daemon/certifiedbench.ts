@@ -42,6 +42,8 @@ export function configOf(
     portSequence: undefined,
     sequenceNumber: undefined,
     datagram: { ...datagram, ...settings },
+    challenge: undefined,
+    firewall: { backend: 'nftables', rules: [] },
     alwaysAllow: [],
     doors,
     clients: [],

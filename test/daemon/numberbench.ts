@@ -158,6 +158,8 @@ export function configOf(
     portSequence: undefined,
     sequenceNumber: { ...periods, port: undefined, guessesPerSecond: 10, ...settings },
     datagram: undefined,
+    challenge: undefined,
+    firewall: { backend: 'nftables', rules: [] },
     alwaysAllow: [],
     doors: entries.map(([name, { ports = [22] }]) => ({
       kind: 'services',

@@ -38,6 +38,8 @@ export const config: Config = {
   group: 5,
   sequenceNumber: { periodMs: 30_000, toleranceMs: 30_000, port: undefined, guessesPerSecond: 10 },
   datagram: undefined,
+  challenge: undefined,
+  firewall: { backend: 'nftables', rules: [] },
   portSequence: { spelling: 'ordered', basePort: 40_000, skewMs: 60_000, siteKey },
   alwaysAllow: [],
   doors: [...site.doors.map(({ name, ports }) => door(name, ports)), door('mail', [25], 1)],

@@ -65,6 +65,8 @@ test('the example of the issue comes to what it says', t => {
     portSequence: { spelling: 'ordered', basePort: 40000, skewMs: 60_000, siteKey: Buffer.alloc(32, 0x51) },
     sequenceNumber: undefined,
     datagram: undefined,
+    challenge: undefined,
+    firewall: { backend: 'nftables', rules: [] },
     alwaysAllow: [{ family: 4, text: '192.0.2.0/24' }],
     doors: [
       {
@@ -126,6 +128,8 @@ test('an empty file is a configuration', t => {
     portSequence: undefined,
     sequenceNumber: undefined,
     datagram: undefined,
+    challenge: undefined,
+    firewall: { backend: 'nftables', rules: [] },
     alwaysAllow: [],
     doors: [],
     clients: [],

@@ -309,6 +309,8 @@ function config(): Config {
     group: 5,
     sequenceNumber: undefined,
     datagram: undefined,
+    challenge: undefined,
+    firewall: { backend: 'nftables', rules: [] },
     portSequence: {
       spelling: 'ordered',
       basePort: sealedVector.base_port,

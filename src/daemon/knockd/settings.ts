@@ -75,6 +75,8 @@ export function readKnockd(
     portSequence: undefined,
     sequenceNumber: undefined,
     datagram: undefined,
+    challenge: undefined,
+    firewall: { backend: 'nftables', rules: [] },
     alwaysAllow: [],
     doors,
     clients: [],
