@@ -71,7 +71,15 @@ class Place {
 
   /** Has sshd run a command, through `portknock proxy`. */
   ssh(from: Host, command: string, family: Family = 'ipv4', environment: readonly string[] = []) {
-    const proxy = ['env', `HOME=${this.#home}`, ...environment, process.execPath, clientPath, 'proxy', 'home'];
+    const proxy = [
+      'env',
+      `HOME=${this.#home}`,
+      ...environment,
+      process.execPath,
+      clientPath,
+      'proxy',
+      'home',
+    ];
     const options = ['-o', `ProxyCommand=${proxy.join(' ')} %h %p`];
     return this.sshd.call(from, this.network.server[family], command, options);
   }
