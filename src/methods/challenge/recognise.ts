@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { nonceLength as sealNonceLength } from '../../crypto/aead.js';
 import { equalBytes, mac } from '../../crypto/mac.js';
 import { type Packet, udp } from '../../net/packet.js';
-import { authenticate, type Knock, type Reason, type Refusal } from '../knock.js';
+import { authenticate, type Knock, type Once, type Reason, type Refusal } from '../knock.js';
 import { Seals } from './derive.js';
 import { detailOf, type Flaw } from './flaws.js';
 import {
@@ -102,21 +102,36 @@ export class Challenge {
    * Undefined where the packet has not even the length of a hello or a response. The packet may be overwritten as soon as
    * this returns. Whatever is returned as a claim is never returned again.
    * @param random 28 random bytes, for this packet alone
-   * @param isHeard whether a challenge with this digest (32 bytes) has opened something
+   * @param isHeard whether this challenge has opened something
    */
   recognise(
     packet: Packet,
     random: Uint8Array,
-    isHeard: (digest: Uint8Array) => boolean,
+    isHeard: (once: Once) => boolean,
   ): Answer | Claim | Refusal | undefined {
     const shape = packet.protocol === udp ? shapeOf(packet.payload) : undefined;
     if (shape === undefined) return undefined;
-    const source = Uint8Array.from(packet.source);
-    const account = { source, at: packet.at, door: undefined, client: undefined };
+    const account = accountOf(packet);
     const plaintext = this.#seals.open(shape, packet.payload);
     if (plaintext === undefined) return refuse(account, 'bad-tag', 'unreadable');
     if (shape === 'hello') return this.#hear(plaintext, account, random);
-    return this.#open(plaintext, account, isHeard);
+    const response = decodeResponse(plaintext);
+    if (response === undefined) return refuse(account, 'bad-tag', 'unreadable');
+    if (!this.#isOurs(response)) return refuse({ ...account, door: response.door }, 'bad-tag', 'not-ours');
+    return this.#open(response, account, isHeard);
+  }
+
+  /**
+   * A response in all but what matters most: whether its challenge is ours. For whoever explains what others have captured;
+   * nothing may open by it. Undefined where the packet has not even the length of a response.
+   */
+  examine(packet: Packet): Claim | Refusal | undefined {
+    if (packet.protocol !== udp || shapeOf(packet.payload) !== 'response') return undefined;
+    const account = accountOf(packet);
+    const plaintext = this.#seals.open('response', packet.payload);
+    const response = plaintext && decodeResponse(plaintext);
+    if (response === undefined) return refuse(account, 'bad-tag', 'unreadable');
+    return this.#open(response, account, () => false);
   }
 
   /** What comes of a claim, once its signature is judged. @param signers those that it was judged by */
@@ -165,21 +180,18 @@ export class Challenge {
     };
   }
 
-  #open(plaintext: Uint8Array, account: Account, isHeard: (digest: Uint8Array) => boolean): Claim | Refusal {
-    const response = decodeResponse(plaintext);
-    if (response === undefined) return refuse(account, 'bad-tag', 'unreadable');
+  #open(response: Response, account: Account, isHeard: (once: Once) => boolean): Claim | Refusal {
     const { door, source, expires, nonce, kind, signature } = response;
     const { at } = account;
     const asked = { ...account, door };
-    if (!this.#isOurs(response)) return refuse(asked, 'bad-tag', 'not-ours');
     // Further away than any challenge lives: the clock was set back since.
     if (at > expires || expires - at > challengeLifeMs) return refuse(asked, 'timed-out', at - expires);
     if (!equalBytes(source, account.source)) return refuse(asked, 'wrong-address');
     const digest = createHash('sha256').update(nonce).update(response.mac).digest();
-    if (!this.#responses.add(digest) || isHeard(digest)) return refuse(asked, 'replayed');
+    const issuedAt = expires - challengeLifeMs;
+    if (!this.#responses.add(digest) || isHeard({ digest, time: issuedAt })) return refuse(asked, 'replayed');
     if (!this.#doors.has(door)) return refuse(asked, 'unknown-command');
     const text = signedText(this.#site.siteLine, door, response);
-    const issuedAt = expires - challengeLifeMs;
     return { outcome: 'claim', door, kind, signature, text, digest, issuedAt, source: account.source, at };
   }
 
@@ -191,6 +203,10 @@ export class Challenge {
     const covered = Buffer.concat([macLabel, encodeDoor(door), source, nonce, encodeTime(expires)]);
     return mac(this.#secret, macLength, covered);
   }
+}
+
+function accountOf({ source, at }: Packet): Account {
+  return { source: Uint8Array.from(source), at, door: undefined, client: undefined };
 }
 
 function refuse(account: Account, reason: Reason, detail?: Flaw | number): Refusal {
