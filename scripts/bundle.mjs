@@ -144,4 +144,5 @@ await make('src/daemon/verifier.ts', 'dist/src/daemon/verifier');
 await make('src/ulogport.ts', 'dist/src/ulogport');
 await make('src/system/pfxworker.ts', 'dist/src/system/pfxworker');
 await makeModule('src/client/allowed.ts', 'dist/src/client/allowed');
+await makeModule('src/client/signing/openpgp.ts', 'dist/src/client/signer');
 await makeModule('src/client/ca/main.ts', 'dist/src/client/authority');
