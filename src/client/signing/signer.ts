@@ -52,7 +52,7 @@ export async function openKey(
   }
   if ('gpg' in key) return (await import('./gpg.js')).openGpg(key.gpg, tell);
   if ('ssh' in key) return (await import('./ssh.js')).openSsh(key.ssh, tell, signal);
-  return (await import('./file.js')).openFile(key.keyFile, key.password);
+  return (await import('../keyfile.js')).openFile(key.keyFile, key.password);
 }
 
 /** What did not sign, and what to do. */

@@ -1,7 +1,7 @@
 /** Signatures by an OpenPGP secret key in a file, for those who have no gpg. The library comes with a module of its own. */
 import { createRequire } from 'node:module';
-import { readSecretBytes } from '../../system/secret.js';
-import { notSigned, type OpenedKey } from './signer.js';
+import { readSecretBytes } from '../system/secret.js';
+import { notSigned, type OpenedKey } from './signing/signer.js';
 
 const longestKeyFile = 262_144;
 
@@ -12,8 +12,10 @@ export async function openFile(
 ): Promise<OpenedKey> {
   const bytes = readSecretBytes(path, {}, longestKeyFile);
   requireNotSsh(path, bytes);
-  // What scripts/bundle.mjs makes of openpgp.ts.
-  const { readSecretKey } = createRequire(import.meta.url)('../signer.cjs') as typeof import('./openpgp.js');
+  // What scripts/bundle.mjs makes of signing/openpgp.ts: beside this, also where this is in a bundle.
+  const { readSecretKey } = createRequire(import.meta.url)(
+    './signer.cjs',
+  ) as typeof import('./signing/openpgp.js');
   const found = await readSecretKey(bytes);
   if ('flaw' in found) throw unusable(path, found.flaw);
   if (found.isLocked) {
