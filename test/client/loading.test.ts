@@ -83,12 +83,12 @@ test('a trace shows the names of functions', async t => {
   );
 });
 
-test('what reads strangers’ certificates and PKCS #12 files is in none of the programs that must start soon', () => {
+test('what reads certificates, PKCS #12 files and OpenPGP is in none of the programs that must start soon', () => {
   const text = (path: string) =>
     readFileSync(new URL(`../../src/${path}.bundle.cjs`, import.meta.url), 'utf8');
   const isIn = (library: string, path: string) => text(path).includes(`\n// node_modules/${library}/`);
   for (const path of ['client/portknock', 'daemon/portknockd', 'daemon/listener']) {
-    for (const library of ['node-forge', 'pkijs', 'asn1js'])
+    for (const library of ['node-forge', 'pkijs', 'asn1js', 'openpgp'])
       assert(!isIn(library, path), `${library} in ${path}`);
   }
   assert(isIn('node-forge', 'system/pfxworker'));
