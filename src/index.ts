@@ -13,7 +13,7 @@ export type {
   PortSequenceRequest,
 } from './client/request.js';
 export type { Family, KnockedAddress, KnockResult } from './client/result.js';
-export type { ChallengeKey, ChallengeSignature, SignText } from './client/signing/signer.js';
+export type { ChallengeKey, ChallengeSignature, SignText } from './client/signing/key.js';
 export type { ChallengeProfile, ChallengeServer, SigningKey } from './system/challengeprofile.js';
 export type { DatagramProfile } from './system/datagramprofile.js';
 export type { ProfileAccess } from './system/document.js';

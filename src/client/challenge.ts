@@ -22,7 +22,8 @@ import { type Answer, type Asker, ask, type Timing, usualTiming } from './exchan
 import { KnockError } from './failure.js';
 import { type ChallengeRequest, requireWithin } from './request.js';
 import { isSeenOutside, type Target } from './resolve.js';
-import { type ChallengeSignature, notSigned, type OpenedKey, openKey, type Tell } from './signing/signer.js';
+import { type ChallengeSignature, notSigned, type OpenedKey, type Tell } from './signing/key.js';
+import { openKey } from './signing/signer.js';
 import { settlesWithin } from './wait.js';
 
 /** What composing depends on beyond the request. */

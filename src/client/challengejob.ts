@@ -15,7 +15,7 @@ import { profilesDirectory } from './folders.js';
 import { type ClientOptions, type Invocation, portArgument } from './invocation.js';
 import { findPassword } from './password.js';
 import type { ChallengeRequest } from './request.js';
-import type { ChallengeKey } from './signing/signer.js';
+import type { ChallengeKey } from './signing/key.js';
 
 type Challenge = Extract<Invocation, { form: 'challenge' }>;
 

@@ -27,7 +27,7 @@ import {
   longestTimeoutMs,
   mostRetries,
 } from './request.js';
-import type { Tell } from './signing/signer.js';
+import type { Tell } from './signing/key.js';
 
 /** A knock to be done, and how to speak of it. */
 export interface Job {

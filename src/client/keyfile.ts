@@ -1,7 +1,7 @@
 /** Signatures by an OpenPGP secret key in a file, for those who have no gpg. The library comes with a module of its own. */
 import { createRequire } from 'node:module';
 import { readSecretBytes } from '../system/secret.js';
-import { notSigned, type OpenedKey } from './signing/signer.js';
+import { notSigned, type OpenedKey } from './signing/key.js';
 
 const longestKeyFile = 262_144;
 

@@ -3,7 +3,7 @@ import { requireInteger } from '../methods/port-sequence/sealed.js';
 import { requireBasePort, type Spelling, spellings } from '../methods/port-sequence/spelling.js';
 import { type ClassicIdentity, isAddressChoice, isClassic, type SealedIdentity } from '../system/profile.js';
 import type { Family } from './result.js';
-import type { ChallengeKey, SignText } from './signing/signer.js';
+import type { ChallengeKey, SignText } from './signing/key.js';
 
 /** A knock as an encrypted sequence of ports (PROTOCOL.md section 1). */
 export interface PortSequenceRequest {

@@ -1,6 +1,6 @@
 /** What the user sees while it goes on: on a terminal one line that is drawn over and over; with --verbose every step. */
 import type { KnockEvent } from './deliver.js';
-import type { Tell } from './signing/signer.js';
+import type { Tell } from './signing/key.js';
 
 const redrawMs = 100;
 const clearLine = '\r\x1b[K';

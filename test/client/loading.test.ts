@@ -91,6 +91,8 @@ test('what reads certificates, PKCS #12 files and OpenPGP is in none of the prog
     for (const library of ['node-forge', 'pkijs', 'asn1js', 'openpgp'])
       assert(!isIn(library, path), `${library} in ${path}`);
   }
+  const signer = readFileSync(new URL('../../src/client/signer.cjs', import.meta.url), 'utf8');
+  assert(signer.includes('\n// node_modules/openpgp/'));
   assert(isIn('node-forge', 'system/pfxworker'));
   assert(isIn('pkijs', 'daemon/verifier'));
 });

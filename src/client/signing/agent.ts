@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { encodeString, encodeUint32, WireReader } from '../../crypto/sshwire.js';
 import { errorCode } from '../../system/error.js';
-import { notSigned } from './signer.js';
+import { notSigned } from './key.js';
 
 /** A key that an agent holds. */
 export interface AgentKey {

@@ -6,8 +6,8 @@ import { execFileSync } from 'node:child_process';
 import { isatty } from 'node:tty';
 import { errorCode } from '../../system/error.js';
 import type { KnockError } from '../failure.js';
+import { notSigned, type OpenedKey, type Tell } from './key.js';
 import { lastWords, type Ran, run } from './program.js';
-import { notSigned, type OpenedKey, type Tell } from './signer.js';
 
 /** A key as --local-user takes it. */
 export function openGpg(user: string, tell: Tell): OpenedKey {

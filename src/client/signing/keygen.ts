@@ -1,7 +1,7 @@
 /** Signatures by `ssh-keygen -Y sign`, which reads the private key, and asks at the terminal for what it needs. */
 import { errorCode } from '../../system/error.js';
+import { notSigned } from './key.js';
 import { lastWords, type Ran, run } from './program.js';
-import { notSigned } from './signer.js';
 
 /** @returns the signature without its armour @throws KnockError `not-signed`; the signal's reason */
 export async function signByKeygen(

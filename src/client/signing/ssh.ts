@@ -5,8 +5,8 @@ import { encodeSshSignature, signedData } from '../../crypto/sshsignature.js';
 import { WireReader } from '../../crypto/sshwire.js';
 import { KnockError } from '../failure.js';
 import { Agent, type AgentKey } from './agent.js';
+import { notSigned, type OpenedKey, type Tell } from './key.js';
 import { signByKeygen } from './keygen.js';
-import { notSigned, type OpenedKey, type Tell } from './signer.js';
 import { findSshKey } from './sshfile.js';
 
 /** What is signed is for this alone (OpenSSH's PROTOCOL.sshsig). */

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { WireReader } from '../../crypto/sshwire.js';
 import { errorCode, OperatorError } from '../../system/error.js';
 import { requirePrivate } from '../../system/secret.js';
-import { notSigned } from './signer.js';
+import { notSigned } from './key.js';
 
 /** A key as it lies in files. */
 export interface SshKeyFile {
