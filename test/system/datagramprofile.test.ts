@@ -68,7 +68,7 @@ const refused: readonly [changes: object, ...expected: RegExp[]][] = [
   ],
   [{ name: 'datagram' }, /^"name" expected a name/],
   [{ name: 'ca' }, /^"name" expected a name/],
-  [{ method: 'datagramm' }, /^"method" expected .*"sequence-number" or "datagram"$/],
+  [{ method: 'datagramm' }, /^"method" expected .*"datagram" or "challenge"$/],
 ];
 
 for (const [changes, ...expected] of refused) {

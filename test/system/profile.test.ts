@@ -73,7 +73,7 @@ const refused: readonly [document: unknown, ...expected: RegExp[]][] = [
   [{ ...sealed, portknock: 2 }, /"portknock" expected 1.*newer portknock/],
   [
     { ...sealed, method: 'toString' },
-    /"method" expected "port-sequence", "plain-sequence", "sequence-number" or "datagram"$/,
+    /"method" expected "port-sequence", "plain-sequence", "sequence-number", "datagram" or "challenge"$/,
   ],
   [{ ...sealed, name: 'import' }, /^"name" expected a name.*got "import"/],
   [{ ...sealed, name: '../x' }, /^"name" expected a name/],

@@ -1,0 +1,19 @@
+/** Which key signs the answers to challenges, and the ways to it. Each is loaded when it is needed. */
+import type { ChallengeKey, OpenedKey, SignText, Tell } from './key.js';
+
+/**
+ * Finds a key, and unlocks it where that is for us to do: before anything is sent, so that no challenge is kept waiting.
+ * @throws KnockError `not-signed`; the signal's reason
+ */
+export async function openKey(
+  key: ChallengeKey | SignText,
+  tell: Tell,
+  signal: AbortSignal | undefined,
+): Promise<OpenedKey> {
+  if (typeof key === 'function') {
+    return { name: 'a function', asks: 'maybe', sign: async (text, signal) => key(text, signal) };
+  }
+  if ('gpg' in key) return (await import('./gpg.js')).openGpg(key.gpg, tell);
+  if ('ssh' in key) return (await import('./ssh.js')).openSsh(key.ssh, tell, signal);
+  return (await import('../keyfile.js')).openFile(key.keyFile, key.password);
+}
