@@ -31,7 +31,9 @@ export class ChallengeReader extends DatagramReader {
     this.#warn(table, clients);
     const site = this.#site(table);
     const keySources = { keyring: this.keyring, clients: this.keySources };
-    return site && { port: table.port, ...site, skewMs: table.skew, verifyWith: table.verify_with, keySources };
+    return (
+      site && { port: table.port, ...site, skewMs: table.skew, verifyWith: table.verify_with, keySources }
+    );
   }
 
   #wrong(key: Key | undefined, message: string, hint?: string): undefined {
@@ -45,10 +47,18 @@ export class ChallengeReader extends DatagramReader {
     this.warnings.push(`${this.file}:${line}: ${where}: ${text}`);
   }
 
-  #site({ stealth, site, site_key_file: file }: Table<'challenge'>): Pick<ChallengeSettings, 'siteKey' | 'site'> | undefined {
+  #site({
+    stealth,
+    site,
+    site_key_file: file,
+  }: Table<'challenge'>): Pick<ChallengeSettings, 'siteKey' | 'site'> | undefined {
     if (!stealth) {
       if (file !== undefined)
-        return this.#wrong('site_key_file', 'it does not go with stealth = false', 'leave one of the two out');
+        return this.#wrong(
+          'site_key_file',
+          'it does not go with stealth = false',
+          'leave one of the two out',
+        );
       if (site !== undefined) return { siteKey: undefined, site };
       return this.#wrong(
         undefined,
@@ -93,13 +103,14 @@ export class ChallengeReader extends DatagramReader {
       for (const { name, from } of keysOf(client)) {
         const owner = first.get(name);
         if (owner === undefined) first.set(name, client.name);
-        else if (owner !== client.name) this.#sharedKey(client, path, from, `${name} is that of client "${owner}"`);
+        else if (owner !== client.name)
+          this.#sharedKey(client, path, from, `${name} is that of client "${owner}"`);
       }
     }
   }
 
   #sharedKey({ name }: SignerClientSettings, path: Path, from: 'openpgp' | 'ssh_keys', what: string): void {
-    const hint = 'one client can have several doors, and a key is one client\'s';
+    const hint = "one client can have several doors, and a key is one client's";
     this.mistake([...path, from], `client "${name}": its key ${what}`, hint);
   }
 
@@ -109,11 +120,14 @@ export class ChallengeReader extends DatagramReader {
       this.#unwise('stealth', text);
     }
     const signers = clients.filter(({ client }) => client.kind === 'signer');
-    if (signers.length === 0) this.#unwise(undefined, 'no client has "openpgp" or "ssh_keys": nobody can answer');
+    if (signers.length === 0)
+      this.#unwise(undefined, 'no client has "openpgp" or "ssh_keys": nobody can answer');
     for (const { client, path } of signers) {
       if (client.kind !== 'signer' || client.revoked || keysOf(client).length > 0) continue;
       const { line } = this.place(path);
-      this.warnings.push(`${this.file}:${line}: client "${client.name}" has no key: nobody can answer for it`);
+      this.warnings.push(
+        `${this.file}:${line}: client "${client.name}" has no key: nobody can answer for it`,
+      );
     }
   }
 }

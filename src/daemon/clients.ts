@@ -124,7 +124,10 @@ export function addTable(
   replaceFile(config.file, `${text}\n\n${table}\n`, path => check(readConfig(path)));
 }
 
-export function requireNewClient(config: Config, { name, doors }: Pick<ClientRequest, 'name' | 'doors'>): void {
+export function requireNewClient(
+  config: Config,
+  { name, doors }: Pick<ClientRequest, 'name' | 'doors'>,
+): void {
   if (!namePattern.test(name)) {
     throw new OperatorError(
       'usage',

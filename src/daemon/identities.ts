@@ -3,7 +3,7 @@ import { closestMatch } from 'leven';
 import { readKeyFile, readPassphraseFile } from '../system/secret.js';
 import type { ClientSettings, Door } from './config.js';
 import type { Table } from './schema.js';
-import { SignerReader } from './signers.js';
+import { SignerReader } from './signerkeys.js';
 import { isTable } from './tables.js';
 import type { Path } from './toml.js';
 

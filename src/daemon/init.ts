@@ -110,7 +110,10 @@ site_key_file = "site.key"
 /** Clear of the services that are to be opened. */
 function randomPort(doors: readonly string[]): number {
   const taken = doors.flatMap(door => door.split(/[=,]/)).map(service => parseService(service)?.port);
-  const ports = Array.from({ length: highestRandomPort - lowestRandomBase + 1 }, (_, at) => lowestRandomBase + at);
+  const ports = Array.from(
+    { length: highestRandomPort - lowestRandomBase + 1 },
+    (_, at) => lowestRandomBase + at,
+  );
   const free = ports.filter(port => !taken.includes(port));
   return free[randomInt(free.length)]!;
 }

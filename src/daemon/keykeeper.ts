@@ -3,14 +3,22 @@
  *
  * Only keys are read again, never the configuration: whoever may write an authorized_keys file brings nothing else into force.
  */
-import { OperatorError, OperatorErrors } from '../system/error.js';
-import type { ClientSettings, Config, KeySources } from './config.js';
-import { type ClientKeys, KeyFiles } from './keyfiles.js';
+import type { OpenpgpKey, SshKey } from '../methods/challenge/site.js';
+import { OperatorError } from '../system/error.js';
+import type { ClientSettings, Config, KeySource, KeySources } from './config.js';
+import { type KeyFault, KeyFiles } from './keyfiles.js';
+import { describeFreshKeys, keysOf } from './keynames.js';
 import { KeyWatch, type Pace } from './keywatch.js';
 import type { Log } from './log.js';
 
+/** The keys of one client; undefined: they could not be read, and those from before stay. */
+interface ReadKeys {
+  readonly openpgp: readonly OpenpgpKey[] | undefined;
+  readonly ssh: readonly SshKey[];
+}
+
 /** The keys of each client by name. */
-export type FreshKeys = ReadonlyMap<string, Pick<ClientKeys, 'openpgp' | 'ssh'>>;
+export type FreshKeys = ReadonlyMap<string, ReadKeys>;
 
 const none: KeySources = { keyring: undefined, clients: [] };
 
@@ -46,19 +54,27 @@ export class KeyKeeper {
     const { keyring, clients } = this.#sources;
     const files = new KeyFiles(keyring, {});
     const said = new Set<string>();
-    try {
-      const keys = clients.map(source => {
-        const found = files.read(source);
-        for (const { message } of found.faults) said.add(`client "${source.client}": ${message}`);
-        return [source.client, found] as const;
-      });
-      this.#take(new Map(keys));
-    } catch (error) {
-      if (!(error instanceof OperatorError || error instanceof OperatorErrors)) throw error;
-      said.add(`keys were not read again, those from before stay: ${error.message}`);
-    }
+    const keys = clients.map(source => [source.client, this.#readFor(source, files, said)] as const);
     for (const text of said) if (!this.#said.has(text)) this.#warn(text);
     this.#said = said;
+    this.#take(new Map(keys));
+  }
+
+  #readFor(source: KeySource, files: KeyFiles, said: Set<string>): ReadKeys {
+    const tell = ({ message }: KeyFault) => said.add(`client "${source.client}": ${message}`);
+    const ssh = files.ssh(source);
+    ssh.faults.forEach(tell);
+    // Until the keyring can be read, nobody knows who was taken out of it.
+    if (files.hasFailed) return { openpgp: undefined, ssh: ssh.keys };
+    try {
+      const openpgp = files.openpgp(source);
+      openpgp.faults.forEach(tell);
+      return { openpgp: openpgp.keys, ssh: ssh.keys };
+    } catch (error) {
+      if (!(error instanceof OperatorError)) throw error;
+      said.add(`the keyring was not read again, its keys from before stay: ${error.message}`);
+      return { openpgp: undefined, ssh: ssh.keys };
+    }
   }
 
   #warn(text: string): void {
@@ -72,15 +88,18 @@ function pathsOf({ keyring, clients }: KeySources): string[] {
   return keyring === undefined || !isUsed ? paths : [...paths, keyring];
 }
 
-/** The configuration with these keys for its clients, and which of them have others than before. */
-export function withKeys(config: Config, keys: FreshKeys): { readonly config: Config; readonly changed: string[] } {
+/** The configuration with these keys for its clients; the log is told whose are others than before. */
+export function withKeys(config: Config, keys: FreshKeys, log: Log): Config {
   const changed: string[] = [];
   const clients = config.clients.map((client): ClientSettings => {
     const fresh = keys.get(client.name);
     if (client.kind !== 'signer' || fresh === undefined) return client;
-    const next = { ...client, openpgp: fresh.openpgp, ssh: fresh.ssh };
-    if (JSON.stringify(next) !== JSON.stringify(client)) changed.push(client.name);
+    const next = { ...client, ssh: fresh.ssh, openpgp: fresh.openpgp ?? client.openpgp };
+    const [before, after] = [client, next].map(each => JSON.stringify(keysOf(each)));
+    if (before !== after) changed.push(next.name);
     return next;
   });
-  return { config: { ...config, clients }, changed };
+  const next = { ...config, clients };
+  if (changed.length > 0) log.info({ event: 'keys' }, describeFreshKeys(next, changed));
+  return next;
 }

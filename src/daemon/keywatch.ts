@@ -109,7 +109,10 @@ export class KeyWatch {
 
   #compare(): void {
     const leftMs = this.#toldAt + this.#pace.pauseMs - performance.now();
-    if (leftMs > 0) return this.#wait(leftMs);
+    if (leftMs > 0) {
+      this.#wait(leftMs);
+      return;
+    }
     this.#listen();
     const state = this.#look();
     if (state !== undefined && state === this.#state) return;
@@ -120,7 +123,11 @@ export class KeyWatch {
 
   /** What tells one state of the files from another. Undefined: they are so young that they may change without a trace. */
   #look(now = Date.now()): string | undefined {
-    const states = this.#paths.flatMap(path => [stateOf(path), ...entriesOf(path).map(stateOf), placeOf(path)]);
+    const states = this.#paths.flatMap(path => [
+      stateOf(path),
+      ...entriesOf(path).map(stateOf),
+      placeOf(path),
+    ]);
     const isYoung = states.some(({ changedAt }) => changedAt > now - tickMs);
     return isYoung ? undefined : states.map(({ text }) => text).join('\n');
   }
@@ -161,7 +168,14 @@ interface State {
 function stateOf(path: string): State {
   try {
     const [link, file] = [lstatSync(path), statSync(path)];
-    const parts = [link, file].flatMap(({ dev, ino, size, mode, uid, ctimeMs }) => [dev, ino, size, mode, uid, ctimeMs]);
+    const parts = [link, file].flatMap(({ dev, ino, size, mode, uid, ctimeMs }) => [
+      dev,
+      ino,
+      size,
+      mode,
+      uid,
+      ctimeMs,
+    ]);
     return { text: `${path}\0${parts.join(' ')}`, changedAt: Math.max(link.ctimeMs, file.ctimeMs) };
   } catch (error) {
     return { text: `${path}\0${errorCode(error)}`, changedAt: 0 };
@@ -180,7 +194,10 @@ function placeOf(path: string): State {
 
 function entriesOf(path: string): string[] {
   try {
-    return readdirSync(path).sort().slice(0, mostEntries).map(name => join(path, name));
+    return readdirSync(path)
+      .sort()
+      .slice(0, mostEntries)
+      .map(name => join(path, name));
   } catch {
     return [];
   }

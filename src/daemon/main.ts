@@ -4,12 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import { closestMatch } from 'leven';
-import {
-  dashed,
-  integerArgument,
-  type OptionTable,
-  readCommandLine,
-} from '../system/command-line.js';
+import { dashed, integerArgument, type OptionTable, readCommandLine } from '../system/command-line.js';
 import { OperatorError, report } from '../system/error.js';
 import type { Profile } from '../system/profile.js';
 import { begin } from './begin.js';

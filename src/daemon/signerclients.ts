@@ -70,7 +70,9 @@ function requireKeys(
 
 /** A basic string of TOML has the escapes of JSON's. */
 function toml(texts: readonly string[]): string {
-  return texts.length === 1 ? JSON.stringify(texts[0]) : `[${texts.map(text => JSON.stringify(text)).join(', ')}]`;
+  return texts.length === 1
+    ? JSON.stringify(texts[0])
+    : `[${texts.map(text => JSON.stringify(text)).join(', ')}]`;
 }
 
 function profileOf(

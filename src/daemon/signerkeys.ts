@@ -28,7 +28,11 @@ export class SignerReader extends DoorReader {
     }
     if (openpgp.length > 0 && this.keyring === undefined) {
       const hint = 'write them into a file with gpg --export, and name it: keyring = "keyring.gpg"';
-      this.mistake([...path, 'openpgp'], `client "${name}": "openpgp" needs a "keyring" in [challenge]`, hint);
+      this.mistake(
+        [...path, 'openpgp'],
+        `client "${name}": "openpgp" needs a "keyring" in [challenge]`,
+        hint,
+      );
       return undefined;
     }
     const source = { client: name, revoked, openpgp, ssh: ssh.map(text => this.#fullPath(text)) };
@@ -62,8 +66,10 @@ export class SignerReader extends DoorReader {
   #tell(client: string, { key, index, message, hint, isMistake }: KeyFault, path: Path): void {
     const at = [...path, key, index];
     const text = `client "${client}": ${message}`;
-    if (isMistake) return this.mistake(at, text, hint);
-    const { line } = this.place(at);
-    this.warnings.push(`${this.file}:${line}: ${text}${hint === undefined ? '' : ` (${hint})`}`);
+    if (isMistake) this.mistake(at, text, hint);
+    else
+      this.warnings.push(
+        `${this.file}:${this.place(at).line}: ${text}${hint === undefined ? '' : ` (${hint})`}`,
+      );
   }
 }
