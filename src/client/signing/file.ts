@@ -23,7 +23,7 @@ export async function openFile(
   }
   return {
     name: `OpenPGP key ${found.fingerprint}`,
-    needsTouch: false,
+    asks: 'maybe',
     sign: async text => {
       const signed = await found.sign(text);
       if ('flaw' in signed) throw unusable(path, signed.flaw);

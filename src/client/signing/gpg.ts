@@ -13,7 +13,7 @@ import { notSigned, type OpenedKey, type Tell } from './signer.js';
 export function openGpg(user: string, tell: Tell): OpenedKey {
   return {
     name: `gpg as "${user}"`,
-    needsTouch: false,
+    asks: 'itself',
     sign: async (text, signal) => ({ kind: 'openpgp', signature: await sign(user, text, tell, signal) }),
   };
 }

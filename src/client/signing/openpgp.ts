@@ -15,7 +15,8 @@ export async function readSecretKey(bytes: Uint8Array): Promise<SecretKey | Flaw
       : await readKeys({ binaryKeys: bytes });
     const secret = keys.filter(key => key.isPrivate()) as PrivateKey[];
     if (secret.length === 0) return { flaw: 'there are only public keys in it' };
-    if (secret.length > 1) return { flaw: `there are ${secret.length} secret keys in it, and one is expected` };
+    if (secret.length > 1)
+      return { flaw: `there are ${secret.length} secret keys in it, and one is expected` };
     return new SecretKey(secret[0]!);
   } catch {
     return { flaw: 'there is no OpenPGP secret key in it' };

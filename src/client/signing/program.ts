@@ -41,7 +41,11 @@ export async function run(program: string, args: readonly string[], options: Run
       child.once('close', resolve);
     });
     signal?.throwIfAborted();
-    const said = { stdout: stdout!.bytes, stderr: stderr!.bytes.toString(), report: report!.bytes.toString() };
+    const said = {
+      stdout: stdout!.bytes,
+      stderr: stderr!.bytes.toString(),
+      report: report!.bytes.toString(),
+    };
     return { status: status ?? undefined, ...said };
   } finally {
     signal?.removeEventListener('abort', stop);

@@ -27,8 +27,8 @@ export type ChallengeKey =
 export interface OpenedKey {
   /** What --verbose and messages call it. */
   readonly name: string;
-  /** Whether a person has to touch it each time. */
-  readonly needsTouch: boolean;
+  /** What a person has to do each time: touch it; what it says itself; or perhaps something. */
+  readonly asks: 'touch' | 'itself' | 'maybe';
   readonly sign: (text: Uint8Array, signal: AbortSignal | undefined) => Promise<ChallengeSignature>;
 }
 
@@ -48,7 +48,7 @@ export async function openKey(
   signal: AbortSignal | undefined,
 ): Promise<OpenedKey> {
   if (typeof key === 'function') {
-    return { name: 'a function', needsTouch: false, sign: async (text, signal) => key(text, signal) };
+    return { name: 'a function', asks: 'maybe', sign: async (text, signal) => key(text, signal) };
   }
   if ('gpg' in key) return (await import('./gpg.js')).openGpg(key.gpg, tell);
   if ('ssh' in key) return (await import('./ssh.js')).openSsh(key.ssh, tell, signal);
