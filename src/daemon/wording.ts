@@ -9,7 +9,8 @@ import { byHand } from './guard.js';
 import { formatService } from './schema.js';
 
 /** One line of what a configuration comes to. */
-export function summary({ doors, clients, portSequence, sequenceNumber, datagram, capture }: Config): string {
+export function summary(config: Config): string {
+  const { doors, clients, portSequence, sequenceNumber, datagram, challenge, capture } = config;
   const where = capture.from === 'interface' ? `interface ${capture.interface}` : placeOf({ capture });
   const window = portSequence === undefined ? '' : `, window from port ${portSequence.basePort}`;
   const numbers =
@@ -18,7 +19,8 @@ export function summary({ doors, clients, portSequence, sequenceNumber, datagram
       : `, sequence numbers every ${formatDuration(sequenceNumber.periodMs)}, clocks within ${formatDuration(sequenceNumber.toleranceMs)}`;
   const datagrams =
     datagram === undefined ? '' : `, datagrams with clocks within ${formatDuration(datagram.skewMs)}`;
-  return `${count(doors.length, 'door')}, ${count(clients.length, 'client')}, knocks from ${where}${window}${numbers}${datagrams}`;
+  const challenges = challenge === undefined ? '' : `, challenges at udp/${challenge.port}`;
+  return `${count(doors.length, 'door')}, ${count(clients.length, 'client')}, knocks from ${where}${window}${numbers}${datagrams}${challenges}`;
 }
 
 /** Where knocks are heard. */
