@@ -68,7 +68,10 @@ export interface Refusal {
   /**
    * For `stale`: how far the knock's clock is behind ours, in milliseconds (negative: ahead), not authenticated. For a plain
    * sequence: the stage that was reached, from 1. For `replayed` of a sequence number: the number. For `bad-tag` and
-   * `unknown-client` of a datagram: which flaw (methods/datagram/flaws.ts).
+   * `unknown-client` of a datagram: which flaw (methods/datagram/flaws.ts). Of a challenge: for `stale` of a hello as above;
+   * for `timed-out` of a response how long ago the challenge expired, in milliseconds (negative: it is not due yet, the clock
+   * was set back); for `bad-tag`, `unknown-client`, `expired` and `revoked` which flaw (methods/challenge/flaws.ts), undefined
+   * where it is the client that is revoked.
    */
   readonly detail: number | undefined;
   /** The one service that was asked for, where it could still be told. */

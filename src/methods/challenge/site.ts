@@ -48,6 +48,7 @@ export type SignatureKind = (typeof signatureKinds)[number];
 
 /** A response to a challenge of ours that is still good: whose it is, its signature has to show. */
 export interface Claim {
+  readonly outcome: 'claim';
   readonly door: string;
   readonly kind: SignatureKind;
   /** A detached signature of OpenPGP, binary; or of SSH (SSHSIG), binary. */
