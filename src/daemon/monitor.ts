@@ -19,17 +19,19 @@ import { byHand, Guard, requireGuard } from './guard.js';
 import { type Log, messageOf } from './log.js';
 import type { Manners } from './manners.js';
 import { notify, reloadingState, startWatchdog } from './notify.js';
+import { ReplyPort } from './replyport.js';
 import { needsTable, requireSamePlace } from './restart.js';
 import { Revocation } from './revocation.js';
 import { Runner } from './runner.js';
 import { bothSettle } from './settle.js';
+import { keyName } from './signers.js';
 import { openState, type State } from './state.js';
 import { type Status, statusOf } from './status.js';
 import { listenerFailed, Subprocess } from './subprocess.js';
-import { Teller } from './told.js';
+import { type Asked, Teller } from './told.js';
 import { Traffic } from './traffic.js';
 import { noSequences, useSequence, withSequence } from './turn.js';
-import { damagedLedger, describeAction, highFloor, placeOf, summary, whoOpens } from './wording.js';
+import { damagedLedger, highFloor, placeOf, summary } from './wording.js';
 
 export class Monitor {
   readonly #log: Log;
@@ -43,6 +45,7 @@ export class Monitor {
   readonly #guard: Guard | undefined;
   readonly #errands: Errands;
   readonly #capture: CaptureSource;
+  readonly #replies: ReplyPort;
   readonly #revocation: Revocation;
   #listener!: Subprocess;
   /** Settles when every knock heard so far has been dealt with. */
@@ -76,6 +79,7 @@ export class Monitor {
     this.#state = openState(config.stateDirectory);
     this.#errands = new Errands(this.#state.journal, new Runner(log), log);
     this.#guard = needsTable(config) ? new Guard(config, log) : undefined;
+    this.#replies = new ReplyPort(config);
     this.#capture = openCapture(config, log, () => this.#tellAddresses());
     this.#revocation = new Revocation(config, log, news => this.#listener.tellLists(news));
   }
@@ -104,7 +108,8 @@ export class Monitor {
   #startListener(): Promise<void> {
     return new Promise((resolve, reject) => {
       const { isDaemon = false } = this.#manners;
-      this.#listener = new Subprocess(this.#config, this.#capture, this.#state, isDaemon, {
+      const handed = { capture: this.#capture, state: this.#state, replies: this.#replies };
+      this.#listener = new Subprocess(this.#config, handed, isDaemon, {
         frame: frame => {
           if (frame.kind !== 'ready') return this.#take(frame);
           if (frame.value > 0) this.#log.error({ event: 'ledger' }, damagedLedger(frame.value));
@@ -149,7 +154,7 @@ export class Monitor {
     else if (frame.kind === 'gather') this.#capture.setGathered(frame.value);
     else if (frame.kind === 'ended') void this.#opening.then(() => this.stop(this.#captureEnded()));
     else if (frame.kind === 'summary') void this.#tellTraffic(frame.source);
-    else this.#teller.tell(frame);
+    else this.#teller.tell(frame, keyName(this.#config, frame.serial));
   }
 
   async #tellTraffic(last: Uint8Array): Promise<void> {
@@ -165,7 +170,7 @@ export class Monitor {
     return isExpected ? 0 : 1;
   }
 
-  async #open({ source, door: doorName, client: name, value: at }: Frame): Promise<void> {
+  async #open({ source, door: doorName, client: name, value: at, serial }: Frame): Promise<void> {
     const client = name === '' ? anyone : name;
     // What is being taken over would offer this sequence again. Otherwise at once: the log keeps its order.
     if (client === anyone && this.#reloading !== undefined) await this.#reloading;
@@ -177,7 +182,7 @@ export class Monitor {
     if (client === anyone && door.sequence?.oneTimeFile !== undefined) {
       return this.#openOnce(door, door.sequence, source, at);
     }
-    await this.#openDoor(door, source, client, at);
+    await this.#openDoor(door, { source, client, at, serial });
   }
 
   /** Opens a door with a sequence that is used up by it: what could not be marked as used opens nothing. */
@@ -186,8 +191,8 @@ export class Monitor {
     this.#config = withSequence(this.#config, door.name, next);
     this.#permissions = new Permissions(this.#config);
     this.#listener.configure(this.#config);
-    if (failure === undefined) await this.#openDoor(door, source, anyone, at);
-    else this.#notOpened(door, source, anyone, at, failure);
+    if (failure === undefined) await this.#openDoor(door, { source, client: anyone, at });
+    else this.#teller.notOpened(door, { source, client: anyone, at }, failure);
     if (next.steps.length === 0) {
       this.#log.error({ event: 'no-sequence', door: door.name }, noSequences(door.name));
     }
@@ -206,7 +211,8 @@ export class Monitor {
   }
 
   /** Opens first and speaks of it afterwards. @returns whether it is open now; the log says why not */
-  async #openDoor(door: Door, source: Uint8Array, client: string, at: number): Promise<boolean> {
+  async #openDoor(door: Door, source: Uint8Array, client: string, at: number, serial = ''): Promise<boolean> {
+    const asked = { source, client, at, serial, key: keyName(this.#config, serial) };
     try {
       if (!isUnicast(source)) throw new OperatorError('bad-source', 'its source is no host');
       let outcome = 'opened';
@@ -216,18 +222,12 @@ export class Monitor {
         const opening = requireGuard(this.#guard).open(door, source, client);
         if (opening !== undefined) await opening;
       }
-      const text = `${outcome} ${whoOpens(door, client, source)}: ${describeAction(door)}`;
-      this.#teller.knock({ at, address: source, door: door.name, client, outcome }, 'info', text);
+      this.#teller.opened(door, asked, outcome);
       return true;
     } catch (error) {
-      this.#notOpened(door, source, client, at, messageOf(error));
+      this.#teller.notOpened(door, asked, messageOf(error));
       return false;
     }
-  }
-
-  #notOpened(door: Door, address: Uint8Array, client: string, at: number, why: string): void {
-    const text = `cannot open ${whoOpens(door, client, address)}: ${why}`;
-    this.#teller.knock({ at, address, door: door.name, client, outcome: 'failed' }, 'error', text);
   }
 
   async #answer(request: ControlRequest): Promise<unknown> {
@@ -240,7 +240,7 @@ export class Monitor {
     if (door === undefined) throw new OperatorError('no-door', `there is no door "${request.door}"`);
     if (source === undefined) throw new OperatorError('bad-address', `"${request.address}" is no address`);
     if (request.ask === 'close') return this.#close(door, source);
-    if (await this.#openDoor(door, source, byHand, Date.now())) return undefined;
+    if (await this.#openDoor(door, { source, client: byHand, at: Date.now() })) return undefined;
     throw new OperatorError('not-opened', 'the door could not be opened; the log says why');
   }
 
@@ -284,6 +284,7 @@ export class Monitor {
     try {
       const config = this.#read();
       requireSamePlace(this.#config, config);
+      this.#replies.adopt(config);
       await this.#adopt(config);
       const isAllowed = (client: string, door: string) => this.#isStillAllowed(client, door);
       this.#guard?.closeForbidden(isAllowed);

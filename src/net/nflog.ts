@@ -37,6 +37,7 @@ const bindGroup = 1;
 const copyPacket = 2;
 const numberPackets = 1;
 
+const deviceAttribute = 4;
 const payloadAttribute = 9;
 const prefixAttribute = 10;
 const sequenceAttribute = 12;
@@ -122,6 +123,7 @@ export function readNflog(fd: number, events: PacketEvents): Socket {
   let payloadStart = 0;
   let payloadEnd = 0;
   let prefix = '';
+  let device = 0;
   let sequence = 0;
   const spell = prefixReader(buffer);
   const take = (type: number, start: number, end: number) => {
@@ -130,6 +132,8 @@ export function readNflog(fd: number, events: PacketEvents): Socket {
       payloadEnd = end;
     } else if (type === prefixAttribute) {
       prefix = spell(start, end);
+    } else if (type === deviceAttribute) {
+      device = buffer.readUInt32BE(start);
     } else if (type === sequenceAttribute) {
       sequence = buffer.readUInt32BE(start);
     }
@@ -138,6 +142,7 @@ export function readNflog(fd: number, events: PacketEvents): Socket {
     if (type !== packetType) return;
     payloadEnd = 0;
     prefix = '';
+    device = 0;
     sequence = -1;
     eachAttribute(buffer, start + netfilterHeaderLength, end, take);
     if (sequence >= 0) {
@@ -145,7 +150,7 @@ export function readNflog(fd: number, events: PacketEvents): Socket {
       expected = (sequence + 1) >>> 0;
     }
     count++;
-    if (payloadEnd > 0) events.packet(buffer, payloadStart, payloadEnd, prefix);
+    if (payloadEnd > 0) events.packet(buffer, payloadStart, payloadEnd, prefix, device);
   };
   return readDescriptor(fd, buffer, datagram => {
     count = 0;

@@ -50,24 +50,14 @@ function open(family: number): number | undefined {
 }
 
 /**
- * Takes the port for both, once and for all.
- * @returns whether IPv6 has it as well: not where this machine has no address of it
- * @throws SystemError, EADDRINUSE where another program has it; EAFNOSUPPORT where there is no socket of IPv4
+ * Takes the port for one of them, once and for all.
+ * @throws SystemError, EADDRINUSE where another program has it; EADDRNOTAVAIL where this machine has no such addresses;
+ * EAFNOSUPPORT where there is no such socket
  */
-export function takePort({ ipv4, ipv6 }: ReplySockets, port: number): boolean {
-  if (ipv4 === undefined) throw new SystemError('socket', constants.errno.EAFNOSUPPORT);
-  take(ipv4, socketAddress(loopback4, port));
-  if (ipv6 === undefined) return false;
-  try {
-    take(ipv6, socketAddress(loopback6, port));
-    return true;
-  } catch (error) {
-    if (error instanceof SystemError && error.code === 'EADDRNOTAVAIL') return false;
-    throw error;
-  }
-}
-
-function take(fd: number, address: Uint8Array): void {
+export function takePort(sockets: ReplySockets, family: keyof ReplySockets, port: number): void {
+  const fd = sockets[family];
+  if (fd === undefined) throw new SystemError('socket', constants.errno.EAFNOSUPPORT);
+  const address = socketAddress(family === 'ipv4' ? loopback4 : loopback6, port);
   libc().bind(fd, address, address.length);
   libc().connect(fd, address, address.length);
 }

@@ -28,7 +28,17 @@ async function taken(t: TestContext): Promise<{ sockets: ReplySockets; port: num
   t.after(() => {
     for (const fd of Object.values(sockets)) if (fd !== undefined) libc().close(fd);
   });
-  return { sockets, port, hasIPv6: takePort(sockets, port) };
+  takePort(sockets, 'ipv4', port);
+  return { sockets, port, hasIPv6: takesIPv6(sockets, port) };
+}
+
+function takesIPv6(sockets: ReplySockets, port: number): boolean {
+  try {
+    takePort(sockets, 'ipv6', port);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 for (const [own, client] of [
@@ -66,7 +76,7 @@ test('a port that another has is refused', { skip }, async t => {
   t.after(() => {
     for (const fd of Object.values(sockets)) if (fd !== undefined) libc().close(fd);
   });
-  assert.throws(() => takePort(sockets, other.address().port), { code: 'EADDRINUSE' });
+  assert.throws(() => takePort(sockets, 'ipv4', other.address().port), { code: 'EADDRINUSE' });
 });
 
 test('what cannot be sent is said, and the next one goes', { skip }, async t => {
