@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { nonceLength as sealNonceLength } from '../../crypto/aead.js';
 import { equalBytes, mac } from '../../crypto/mac.js';
 import { type Packet, udp } from '../../net/packet.js';
-import { authenticate, type Knock, type Reason, type Refusal } from '../knock.js';
+import { authenticate, type Knock, type Once, type Reason, type Refusal } from '../knock.js';
 import { Seals } from './derive.js';
 import { detailOf, type Flaw } from './flaws.js';
 import {
@@ -102,12 +102,12 @@ export class Challenge {
    * Undefined where the packet has not even the length of a hello or a response. The packet may be overwritten as soon as
    * this returns. Whatever is returned as a claim is never returned again.
    * @param random 28 random bytes, for this packet alone
-   * @param isHeard whether a challenge with this digest (32 bytes) has opened something
+   * @param isHeard whether this challenge has opened something
    */
   recognise(
     packet: Packet,
     random: Uint8Array,
-    isHeard: (digest: Uint8Array) => boolean,
+    isHeard: (once: Once) => boolean,
   ): Answer | Claim | Refusal | undefined {
     const shape = packet.protocol === udp ? shapeOf(packet.payload) : undefined;
     if (shape === undefined) return undefined;
@@ -165,7 +165,7 @@ export class Challenge {
     };
   }
 
-  #open(plaintext: Uint8Array, account: Account, isHeard: (digest: Uint8Array) => boolean): Claim | Refusal {
+  #open(plaintext: Uint8Array, account: Account, isHeard: (once: Once) => boolean): Claim | Refusal {
     const response = decodeResponse(plaintext);
     if (response === undefined) return refuse(account, 'bad-tag', 'unreadable');
     const { door, source, expires, nonce, kind, signature } = response;
@@ -176,10 +176,10 @@ export class Challenge {
     if (at > expires || expires - at > challengeLifeMs) return refuse(asked, 'timed-out', at - expires);
     if (!equalBytes(source, account.source)) return refuse(asked, 'wrong-address');
     const digest = createHash('sha256').update(nonce).update(response.mac).digest();
-    if (!this.#responses.add(digest) || isHeard(digest)) return refuse(asked, 'replayed');
+    const issuedAt = expires - challengeLifeMs;
+    if (!this.#responses.add(digest) || isHeard({ digest, time: issuedAt })) return refuse(asked, 'replayed');
     if (!this.#doors.has(door)) return refuse(asked, 'unknown-command');
     const text = signedText(this.#site.siteLine, door, response);
-    const issuedAt = expires - challengeLifeMs;
     return { outcome: 'claim', door, kind, signature, text, digest, issuedAt, source: account.source, at };
   }
 
