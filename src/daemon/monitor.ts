@@ -211,8 +211,9 @@ export class Monitor {
   }
 
   /** Opens first and speaks of it afterwards. @returns whether it is open now; the log says why not */
-  async #openDoor(door: Door, source: Uint8Array, client: string, at: number, serial = ''): Promise<boolean> {
-    const asked = { source, client, at, serial, key: keyName(this.#config, serial) };
+  async #openDoor(door: Door, by: Asked): Promise<boolean> {
+    const { source, client } = by;
+    const asked = { ...by, key: keyName(this.#config, by.serial) };
     try {
       if (!isUnicast(source)) throw new OperatorError('bad-source', 'its source is no host');
       let outcome = 'opened';

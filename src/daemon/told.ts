@@ -76,7 +76,7 @@ export class Teller {
   }
 
   /** Word of the listener that only is to be told. @param key how the key is called whose serial it has, or empty */
-  tell(frame: Frame, key: string): void {
+  tell(frame: Frame, key = ''): void {
     if (frame.kind === 'refused') this.#refusal(frame);
     else if (frame.kind === 'datagram-refused') this.#refusedDatagram(frame);
     else if (frame.kind === 'challenge-refused') this.#refusedChallenge(frame, key);
