@@ -142,6 +142,8 @@ await make('src/daemon/listener.ts', 'dist/src/daemon/listener');
 await make('src/daemon/fetcher.ts', 'dist/src/daemon/fetcher');
 await make('src/daemon/verifier.ts', 'dist/src/daemon/verifier');
 await make('src/ulogport.ts', 'dist/src/ulogport');
+await make('src/daemon/signatory.ts', 'dist/src/daemon/signatory');
 await make('src/system/pfxworker.ts', 'dist/src/system/pfxworker');
+await make('src/system/keyringworker.ts', 'dist/src/system/keyringworker');
 await makeModule('src/client/allowed.ts', 'dist/src/client/allowed');
 await makeModule('src/client/ca/main.ts', 'dist/src/client/authority');
