@@ -89,9 +89,9 @@ export class ChallengeWatch {
   configure(settings: ChallengeSiteSettings | undefined, answersIPv6: boolean): void {
     this.#answersIPv6 = answersIPv6;
     this.#isOn = settings !== undefined;
-    this.#judging.configure(settings);
+    this.#signers = settings === undefined ? [] : buildSigners(settings);
+    this.#judging.configure(settings && { signers: this.#signers, verifyWith: settings.verifyWith });
     if (settings === undefined) return;
-    this.#signers = buildSigners(settings);
     const site = buildChallenges(settings);
     if (this.#method === undefined)
       this.#method = new Challenge(site, randomBytes(secretLength), this.#startedAt);

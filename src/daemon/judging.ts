@@ -4,16 +4,8 @@
  * It is given one after the other, so that what hangs or ends it takes no other along.
  */
 import type { Claim, Judgement } from '../methods/challenge/site.js';
-import type { ChallengeSiteSettings } from './challengesite.js';
+import type { Answer, Order, SignatorySettings } from './signatory.js';
 import { type Failure, Thread, usualPatience } from './thread.js';
-
-/** What the thread is told. */
-export type Order =
-  | { readonly say: 'settings'; readonly settings: ChallengeSiteSettings }
-  | { readonly say: 'judge'; readonly claim: Claim };
-
-/** What it says, once it is there: a judgement for each claim. */
-export type Answer = { readonly say: 'judged'; readonly judgement: Judgement };
 
 export interface JudgingEvents {
   judged(claim: Claim, judgement: Judgement): void;
@@ -32,7 +24,7 @@ export class Judging {
   readonly #events: JudgingEvents;
   readonly #thread: Thread<Order, Answer>;
   readonly #waiting: Claim[] = [];
-  #settings: ChallengeSiteSettings | undefined;
+  #settings: SignatorySettings | undefined;
   /** What the thread has. */
   #given: Claim | undefined;
 
@@ -41,14 +33,14 @@ export class Judging {
     this.#events = events;
     const thread = {
       ready: () => this.#tellAll(),
-      answer: ({ judgement }: Answer) => this.#take(judgement),
+      answer: (answer: Answer) => this.#take(answer),
       failed: (what: Failure) => this.#failed(what),
     };
     this.#thread = new Thread(program, thread, patience);
   }
 
   /** @param settings undefined: nothing is judged any more */
-  configure(settings: ChallengeSiteSettings | undefined): void {
+  configure(settings: SignatorySettings | undefined): void {
     this.#settings = settings;
     if (settings === undefined) {
       this.#thread.stop();
@@ -79,12 +71,15 @@ export class Judging {
     const claim = this.#waiting.shift();
     if (claim === undefined) return;
     this.#given = claim;
-    this.#thread.give({ say: 'judge', claim }, this.#settings?.verifyWith === 'gpgv' ? programMs : 0);
+    this.#thread.give(
+      { say: 'judge', claims: [claim] },
+      this.#settings?.verifyWith === 'gpgv' ? programMs : 0,
+    );
   }
 
-  #take(judgement: Judgement): void {
+  #take(answer: Answer): void {
     this.#thread.done();
-    this.#conclude(judgement);
+    this.#conclude(answer.judgements[0] ?? notJudged);
     this.#handOver();
   }
 

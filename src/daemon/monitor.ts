@@ -31,7 +31,7 @@ import { listenerFailed, Subprocess } from './subprocess.js';
 import { type Asked, Teller } from './told.js';
 import { Traffic } from './traffic.js';
 import { noSequences, useSequence, withSequence } from './turn.js';
-import { damagedLedger, highFloor, placeOf, summary } from './wording.js';
+import { placeOf, summary } from './wording.js';
 
 export class Monitor {
   readonly #log: Log;
@@ -112,8 +112,7 @@ export class Monitor {
       this.#listener = new Subprocess(this.#config, handed, isDaemon, {
         frame: frame => {
           if (frame.kind !== 'ready') return this.#take(frame);
-          if (frame.value > 0) this.#log.error({ event: 'ledger' }, damagedLedger(frame.value));
-          if (frame.detail > 0) this.#log.error({ event: 'floor' }, highFloor(frame.detail));
+          this.#teller.ready(frame);
           resolve();
         },
         ended: how => {
@@ -163,10 +162,7 @@ export class Monitor {
 
   #captureEnded(): number {
     const isExpected = this.#config.capture.from === 'stdin';
-    this.#log[isExpected ? 'info' : 'error'](
-      { event: 'capture' },
-      'the capture has ended: no knock can be heard any more',
-    );
+    this.#teller.captureEnded(isExpected);
     return isExpected ? 0 : 1;
   }
 

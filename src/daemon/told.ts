@@ -9,7 +9,15 @@ import { type Frame, type Trouble, troubles, unpackService } from './frames.js';
 import { History } from './history.js';
 import { type Log, messageOf } from './log.js';
 import { formatService } from './schema.js';
-import { describeAction, describeTrouble, explain, explainDatagram, whoOpens } from './wording.js';
+import {
+  damagedLedger,
+  describeAction,
+  describeTrouble,
+  explain,
+  explainDatagram,
+  highFloor,
+  whoOpens,
+} from './wording.js';
 
 /** One knock, and what came of it. */
 export interface Told {
@@ -62,6 +70,17 @@ export class Teller {
     this.history.add({ at, source, ...names, outcome });
     const certificate = serial === '' ? {} : { serial };
     this.#log[level]({ event: 'knock', outcome, source, ...names, ...certificate, detail }, text);
+  }
+
+  /** What the listener has found at its start. */
+  ready({ value: damaged, detail: aheadMs }: Frame): void {
+    if (damaged > 0) this.#log.error({ event: 'ledger' }, damagedLedger(damaged));
+    if (aheadMs > 0) this.#log.error({ event: 'floor' }, highFloor(aheadMs));
+  }
+
+  captureEnded(isExpected: boolean): void {
+    const level = isExpected ? 'info' : 'error';
+    this.#log[level]({ event: 'capture' }, 'the capture has ended: no knock can be heard any more');
   }
 
   /** @param outcome `opened`, or what became of a command */
