@@ -146,4 +146,5 @@ await make('src/daemon/signatory.ts', 'dist/src/daemon/signatory');
 await make('src/system/pfxworker.ts', 'dist/src/system/pfxworker');
 await make('src/system/keyringworker.ts', 'dist/src/system/keyringworker');
 await makeModule('src/client/allowed.ts', 'dist/src/client/allowed');
+await makeModule('src/client/signing/openpgp.ts', 'dist/src/client/signer');
 await makeModule('src/client/ca/main.ts', 'dist/src/client/authority');

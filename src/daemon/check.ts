@@ -6,6 +6,7 @@ import { formatDuration, roughly } from '../system/duration.js';
 import { describeCertificate } from './certificates.js';
 import { describeCommand, mainCommand } from './command.js';
 import type {
+  ChallengeSettings,
   ClientSettings,
   Commands,
   Config,
@@ -14,6 +15,7 @@ import type {
   PortSequenceSettings,
   SequenceSettings,
 } from './config.js';
+import { keysOf } from './keynames.js';
 import { formatService } from './schema.js';
 import { type GuessingOdds, guessingOdds } from './series.js';
 import { guardedServices } from './table.js';
@@ -24,16 +26,17 @@ export interface Checked {
 }
 
 export function check(config: Config): Checked {
-  const { doors, clients, portSequence, datagram, alwaysAllow } = config;
+  const { doors, clients, portSequence, datagram, challenge, alwaysAllow } = config;
   const lines = [
     `${config.file}: sound`,
     `guarded         ${describeGuarded(config)}`,
     `window          ${portSequence ? describeWindow(portSequence) : 'none: there is no [port_sequence]'}`,
     ...guessingOdds(config).map(odds => `numbers         ${describeOdds(config, odds)}`),
     ...(datagram === undefined ? [] : describeDatagrams(datagram)),
+    ...(challenge === undefined ? [] : describeChallenges(challenge)),
     `always allowed  ${alwaysAllow.map(({ text }) => text).join(', ') || 'nobody: only a knock opens'}`,
-    ...doors.map(door => `door            ${describeDoor(door, datagram)}`),
-    ...clients.map(client => `client          ${describeClient(client)}`),
+    ...doors.map(door => `door            ${describeDoor(door, config)}`),
+    ...clients.flatMap(describeWithKeys),
   ];
   return { text: `${lines.join('\n')}\n`, warnings: [...config.warnings, ...surroundings(config)] };
 }
@@ -75,7 +78,24 @@ function describeDatagrams({ authorities, serverCertificate, ...settings }: Data
   ];
 }
 
-function describeDoor(door: Door, datagram: DatagramSettings | undefined): string {
+function describeChallenges({
+  port,
+  siteKey,
+  site,
+  skewMs,
+  verifyWith,
+  keySources,
+}: ChallengeSettings): string[] {
+  const who = siteKey === undefined ? `everybody, as "${site}"` : 'who has the site key';
+  const judge = verifyWith === 'gpgv' ? 'gpgv' : 'OpenPGP.js';
+  const ring = keySources.keyring;
+  return [
+    `challenges      udp/${port} answers ${who}, clocks within ${formatDuration(skewMs)}`,
+    ...(ring === undefined ? [] : [`keyring         ${ring}, signatures verified by ${judge}`]),
+  ];
+}
+
+function describeDoor(door: Door, { datagram, challenge }: Config): string {
   const span = formatDuration(door.openForMs);
   if (door.kind === 'services') {
     const services = door.services.map(formatService).join(', ');
@@ -83,7 +103,7 @@ function describeDoor(door: Door, datagram: DatagramSettings | undefined): strin
     const datagramSpan = formatDuration(datagram?.openForMs ?? 0);
     const once = door.singleUse ? ', for one connection' : '';
     const byDatagram = door.datagram ? `; a datagram opens ${one} for ${datagramSpan}` : '';
-    if (isOpened(door)) {
+    if (isOpened(door) || challenge !== undefined) {
       const numbers = door.sequenceNumber ? '; a sequence number lets one connection in' : '';
       return `${describeKnock(door)} opens ${services} for ${span}${once}${numbers}${byDatagram}`;
     }
@@ -111,7 +131,7 @@ function describeKnock({ name, command, sequence }: Door): string {
     ...(command === undefined ? [] : [`command ${command}`]),
     ...(sequence === undefined ? [] : [describeSequence(sequence)]),
   ];
-  return `${name} (${ways.join('; ')})`;
+  return ways.length === 0 ? `${name} (signature)` : `${name} (${ways.join('; ')})`;
 }
 
 function describeSequence({ steps, timeoutMs, oneTimeFile }: SequenceSettings): string {
@@ -120,9 +140,19 @@ function describeSequence({ steps, timeoutMs, oneTimeFile }: SequenceSettings): 
   return `${once} ${steps.map(formatStep).join(' ')} within ${formatDuration(timeoutMs)}`;
 }
 
+const kinds = { psk: 'sequence numbers', signer: 'signatures' } as const;
+
+function describeWithKeys(client: ClientSettings): string[] {
+  const keys =
+    client.kind === 'signer'
+      ? keysOf(client).map(({ name }) => `key             ${client.name}: ${name}`)
+      : [];
+  return [`client          ${describeClient(client)}`, ...keys];
+}
+
 function describeClient(client: ClientSettings): string {
   const kind =
-    client.kind === 'sealed' ? `id ${client.id}` : client.kind === 'psk' ? 'sequence numbers' : client.kind;
+    client.kind === 'sealed' ? `id ${client.id}` : client.kind === 'classic' ? 'classic' : kinds[client.kind];
   return `${client.name} (${kind}) may use ${client.doors.join(', ')}${client.revoked ? '; removed' : ''}`;
 }
 

@@ -5,17 +5,19 @@
  * and the control socket of its own user.
  */
 import type { Server } from 'node:net';
-import { formatAddress, isUnicast, parseAddress } from '../net/address.js';
+import { isUnicast, parseAddress } from '../net/address.js';
 import { OperatorError } from '../system/error.js';
 import { tellAdmitted } from './admitted.js';
-import { findNamed, isCertificateHolder, mayStayOpen } from './asked.js';
-import { type CaptureSource, openCapture } from './capture.js';
+import { findNamed } from './asked.js';
+import { type CaptureSource, captureEnded, openCapture } from './capture.js';
 import { openAsked } from './certified.js';
+import { Closing, stillAllowed } from './closing.js';
 import { anyone, type Config, type Door, Permissions, type SequenceSettings } from './config.js';
 import { type ControlRequest, controlPath, serveControl } from './control.js';
 import { Errands } from './errands.js';
 import type { Frame } from './frames.js';
 import { byHand, Guard, requireGuard } from './guard.js';
+import { type FreshKeys, KeyKeeper, withKeys } from './keykeeper.js';
 import { type Log, messageOf } from './log.js';
 import type { Manners } from './manners.js';
 import { notify, reloadingState, startWatchdog } from './notify.js';
@@ -44,9 +46,11 @@ export class Monitor {
   readonly #state: State;
   readonly #guard: Guard | undefined;
   readonly #errands: Errands;
+  readonly #closing: Closing;
   readonly #capture: CaptureSource;
   readonly #replies: ReplyPort;
   readonly #revocation: Revocation;
+  readonly #keys: KeyKeeper;
   #listener!: Subprocess;
   /** Settles when every knock heard so far has been dealt with. */
   #opening: Promise<void> = Promise.resolve();
@@ -79,18 +83,21 @@ export class Monitor {
     this.#state = openState(config.stateDirectory);
     this.#errands = new Errands(this.#state.journal, new Runner(log), log);
     this.#guard = needsTable(config) ? new Guard(config, log) : undefined;
+    this.#closing = new Closing(this.#guard, this.#errands, log);
     this.#replies = new ReplyPort(config);
     this.#capture = openCapture(config, log, () => this.#tellAddresses());
     this.#revocation = new Revocation(config, log, news => this.#listener.tellLists(news));
+    this.#keys = new KeyKeeper(log, keys => this.#takeKeys(keys));
   }
 
   /** Runs until stopped or until a part fails. @returns the exit status @throws OperatorError where it cannot start */
   async run(): Promise<number> {
     for (const warning of this.#config.warnings) this.#log.warn({ event: 'configuration' }, warning);
     await this.#guard?.start();
-    this.#guard?.closeForbidden((client, door) => this.#isStillAllowed(client, door));
+    this.#guard?.closeForbidden(stillAllowed(this.#config));
     this.#errands.start();
     await this.#startListener();
+    this.#keys.adopt(this.#config, this.#startedAt);
     this.#control = await serveControl(controlPath(this.#config.stateDirectory), request =>
       this.#answer(request),
     );
@@ -151,19 +158,14 @@ export class Monitor {
     else if (frame.kind === 'prepare') this.#guard?.prepare();
     else if (frame.kind === 'admitted') tellAdmitted(frame, this.#permissions, this.#guard, this.#teller);
     else if (frame.kind === 'gather') this.#capture.setGathered(frame.value);
-    else if (frame.kind === 'ended') void this.#opening.then(() => this.stop(this.#captureEnded()));
+    else if (frame.kind === 'ended')
+      void this.#opening.then(() => this.stop(captureEnded(this.#config, this.#log)));
     else if (frame.kind === 'summary') void this.#tellTraffic(frame.source);
     else this.#teller.tell(frame, keyName(this.#config, frame.serial));
   }
 
   async #tellTraffic(last: Uint8Array): Promise<void> {
     this.#traffic.tell(await this.#listener.counters(), last);
-  }
-
-  #captureEnded(): number {
-    const isExpected = this.#config.capture.from === 'stdin';
-    this.#teller.captureEnded(isExpected);
-    return isExpected ? 0 : 1;
   }
 
   async #open({ source, door: doorName, client: name, value: at, serial }: Frame): Promise<void> {
@@ -236,19 +238,9 @@ export class Monitor {
     const source = parseAddress(request.address);
     if (door === undefined) throw new OperatorError('no-door', `there is no door "${request.door}"`);
     if (source === undefined) throw new OperatorError('bad-address', `"${request.address}" is no address`);
-    if (request.ask === 'close') return this.#close(door, source);
+    if (request.ask === 'close') return this.#closing.closeByHand(door, source);
     if (await this.#openDoor(door, { source, client: byHand, at: Date.now() })) return undefined;
     throw new OperatorError('not-opened', 'the door could not be opened; the log says why');
-  }
-
-  async #close(door: Door, source: Uint8Array): Promise<boolean> {
-    const wasOpen =
-      door.kind === 'services'
-        ? this.#guard?.close(door, source) === true
-        : await this.#errands.close(door.name, source);
-    const text = `closed ${door.name} for ${formatAddress(source)} by hand`;
-    if (wasOpen) this.#log.info({ event: 'closed', door: door.name }, text);
-    return wasOpen;
   }
 
   async #status(): Promise<Status> {
@@ -279,13 +271,13 @@ export class Monitor {
     notify(reloadingState());
     this.#log.debug({ event: 'reloading', file: this.#config.file }, `reads ${this.#config.file} again`);
     try {
+      const readAt = Date.now();
       const config = this.#read();
       requireSamePlace(this.#config, config);
       this.#replies.adopt(config);
       await this.#adopt(config);
-      const isAllowed = (client: string, door: string) => this.#isStillAllowed(client, door);
-      this.#guard?.closeForbidden(isAllowed);
-      this.#errands.closeForbidden(isAllowed);
+      this.#keys.adopt(config, readAt);
+      this.#closing.closeForbidden(config);
       for (const warning of config.warnings) this.#log.warn({ event: 'configuration' }, warning);
       this.#log.info({ event: 'reloaded' }, `reloaded: ${summary(config)}`);
     } catch (error) {
@@ -311,10 +303,12 @@ export class Monitor {
     this.#listener.configure(config);
   }
 
-  /** An opening made by hand, here or with nft, is nobody's to forbid. */
-  #isStillAllowed(client: string, door: string): boolean {
-    if (isCertificateHolder(client)) return mayStayOpen(this.#config, door);
-    return client === '' || client === byHand || this.#permissions.allows(client, door);
+  /** Keys of clients have changed, and nothing else: what is open stays open, but for who has no key any more. */
+  #takeKeys(keys: FreshKeys): void {
+    this.#config = withKeys(this.#config, keys, this.#log);
+    this.#permissions = new Permissions(this.#config);
+    this.#listener.configure(this.#config);
+    this.#closing.closeForbidden(this.#config);
   }
 
   #watchSignals(): void {
@@ -342,6 +336,7 @@ export class Monitor {
     this.#control?.close();
     this.#guard?.stop();
     this.#revocation.stop();
+    this.#keys.stop();
     this.#capture.close();
     this.#finish(status);
   }

@@ -7,8 +7,8 @@ import { highestBasePort, windowLength } from '../methods/port-sequence/spelling
 import { tcp } from '../net/packet.js';
 import { errorCode, OperatorError, OperatorErrors } from '../system/error.js';
 import { readKeyFile } from '../system/secret.js';
+import { ChallengeReader } from './challenges.js';
 import type { Capture, Config, Door, PortSequenceSettings, SequenceNumberSettings } from './config.js';
-import { DatagramReader } from './datagrams.js';
 import type { Clients, Doors } from './identities.js';
 import { formatService, type Table, tables } from './schema.js';
 import { numberCapacity, numberedPorts, numberSources, stepsAtOnce } from './series.js';
@@ -41,7 +41,7 @@ function readText(file: string): string {
 }
 
 /** What the tables mean, one by one and together. */
-class Reader extends DatagramReader {
+class Reader extends ChallengeReader {
   config(): Config {
     const { value } = this.document;
     const top = this.#top(value);
@@ -54,6 +54,7 @@ class Reader extends DatagramReader {
     const portSequence = sequence && this.#portSequence(sequence, clients);
     const sequenceNumber = this.#sequenceNumber(captureTable, doors, clients);
     const datagram = this.readDatagram(capture, doors);
+    const challenge = this.readChallenge(capture, doors, clients);
     this.#checkTogether(sequence, doors, clients);
     this.mistakes.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
     const isWhole = top !== undefined && captureTable !== undefined && capture !== undefined;
@@ -72,7 +73,7 @@ class Reader extends DatagramReader {
       group: captureTable.group,
       portSequence,
       datagram,
-      challenge: undefined,
+      challenge,
       firewall: { backend: 'nftables', rules: [] },
       alwaysAllow: guard.always_allow,
       tellsStages: false,
@@ -204,7 +205,7 @@ class Reader extends DatagramReader {
     this.#requireUnique('client', 'name');
     this.#requireUnique('client', 'id');
     this.#requireOwnPsks(clients);
-    const needsWindow = clients.some(({ client }) => client.kind !== 'psk');
+    const needsWindow = clients.some(({ client }) => client.kind !== 'psk' && client.kind !== 'signer');
     if (needsWindow && this.document.value['port_sequence'] === undefined) {
       this.mistake(['client'], 'clients need a section [port_sequence] with "base_port" and "site_key_file"');
     }

@@ -78,11 +78,6 @@ export class Teller {
     if (aheadMs > 0) this.#log.error({ event: 'floor' }, highFloor(aheadMs));
   }
 
-  captureEnded(isExpected: boolean): void {
-    const level = isExpected ? 'info' : 'error';
-    this.#log[level]({ event: 'capture' }, 'the capture has ended: no knock can be heard any more');
-  }
-
   /** @param outcome `opened`, or what became of a command */
   opened(door: Door, asked: Asked, outcome: string): void {
     const text = `${outcome} ${whoOpens(door, asked)}: ${describeAction(door)}`;

@@ -20,7 +20,8 @@ export function summary(config: Config): string {
       : `, sequence numbers every ${formatDuration(sequenceNumber.periodMs)}, clocks within ${formatDuration(sequenceNumber.toleranceMs)}`;
   const datagrams =
     datagram === undefined ? '' : `, datagrams with clocks within ${formatDuration(datagram.skewMs)}`;
-  return `${count(doors.length, 'door')}, ${count(clients.length, 'client')}, knocks from ${where}${window}${numbers}${datagrams}${challenge === undefined ? '' : `, hellos at udp/${challenge.port}`}`;
+  const challenges = challenge === undefined ? '' : `, challenges at udp/${challenge.port}`;
+  return `${count(doors.length, 'door')}, ${count(clients.length, 'client')}, knocks from ${where}${window}${numbers}${datagrams}${challenges}`;
 }
 
 /** Where knocks are heard. */
