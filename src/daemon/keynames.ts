@@ -1,5 +1,5 @@
 /** The keys of clients in words: fingerprints as gpg and ssh-keygen -l show them. */
-import { sshFingerprint, sshKeyType } from '../crypto/sshkey.js';
+import { sshFingerprint, sshFingerprintHex, sshKeyType } from '../crypto/sshkey.js';
 import type { Config, SignerClientSettings } from './config.js';
 
 /** A key, and the key of the configuration that it came by. */
@@ -39,4 +39,19 @@ export function describeFreshKeys({ clients }: Config, changed: readonly string[
     return `${name}: ${keys.slice(0, 5).join(', ') || 'none'}${keys.length > 5 ? `, and ${keys.length - 5} more` : ''}`;
   });
   return `keys read again: ${texts.join('; ')}`;
+}
+
+/**
+ * How a client's key is called; empty where there is none.
+ * @param part the first 20 bytes of its fingerprint, in hexadecimal
+ */
+export function keyName({ clients }: Pick<Config, 'clients'>, part = ''): string {
+  if (part === '') return '';
+  const signers = clients.filter(client => client.kind === 'signer');
+  const named = signers.flatMap(signer => [
+    ...signer.openpgp.map(key => ({ hex: key.fingerprint, of: { openpgp: [key], ssh: [] } })),
+    ...signer.ssh.map(key => ({ hex: sshFingerprintHex(key.blob), of: { openpgp: [], ssh: [key] } })),
+  ]);
+  const found = named.find(({ hex }) => hex.startsWith(part));
+  return found === undefined ? `key ${part}` : (keysOf(found.of)[0]?.name ?? '');
 }
