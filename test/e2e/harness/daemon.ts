@@ -3,7 +3,7 @@
  * and the real portknock that knocks at it.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Spelling } from '../../../src/methods/port-sequence/spelling.js';
 import { temporaryFolder, writeSecret } from './folder.js';
@@ -98,6 +98,11 @@ export class Daemon {
         '',
       ].join('\n'),
     );
+  }
+
+  /** 32 bytes. */
+  get siteKey(): Buffer {
+    return Buffer.from(readFileSync(this.siteKeyFile, 'latin1').trim(), 'hex');
   }
 
   /** Starts the daemon, also again. @returns when it is ready */
