@@ -54,7 +54,14 @@ function configOf(client: Partial<SignerClientSettings> = {}, siteKeyOf: Uint8Ar
     portSequence: undefined,
     doors: [door('ssh'), command],
     clients: [{ ...signer, ...client }],
-    challenge: { port, siteKey: siteKeyOf, site: '', skewMs: 300_000, verifyWith: 'openpgpjs' },
+    challenge: {
+      port,
+      siteKey: siteKeyOf,
+      site: '',
+      skewMs: 300_000,
+      verifyWith: 'openpgpjs',
+      keySources: { keyring: undefined, clients: [] },
+    },
   };
 }
 
