@@ -137,7 +137,7 @@ describe('ssh with the key that it logs in with', { skip }, () => {
     const call = place.ssh(client, 'echo in; read word; echo $word');
     await call.line(/^in$/);
     writeFileSync(place.authorizedKeys, '');
-    await place.daemon.program?.line(/reloaded/);
+    await place.daemon.program?.line(/keys read again: john: none/);
     await eventually(
       'closed',
       async () => (await client.portState(place.network.server.ipv4, 22)) === 'silent',
