@@ -26,7 +26,7 @@ export interface DaemonSettings {
   readonly portSequence?: Settings;
   readonly sequenceNumber?: Settings;
   readonly datagram?: Settings;
-  readonly challenge?: Settings;
+  readonly challenge?: Settings | undefined;
   readonly guard?: Settings;
   readonly basePort?: number;
   /** How its clients knock; `spread` by default. */
