@@ -13,7 +13,8 @@ import { addSignerClient, type SignerRequest } from '../../src/daemon/signerclie
 import { OperatorError, OperatorErrors } from '../../src/system/error.js';
 import { formatProfile, parseProfile } from '../../src/system/profile.js';
 import { temporaryFolder, writeFile } from './folder.js';
-import { exported, fingerprints, sshKey } from './gnupg.js';
+import { exported, fingerprints } from './gnupg.js';
+import { sshKey } from './sshkeys.js';
 
 const portknockd = fileURLToPath(new URL('../../src/daemon/portknockd.cjs', import.meta.url));
 const [john, jane] = [sshKey(), sshKey()];
