@@ -1,5 +1,5 @@
 /** The keys of clients in words: fingerprints as gpg and ssh-keygen -l show them. */
-import { sshFingerprint, sshKeyType } from '../crypto/sshkey.js';
+import { sshFingerprint, sshFingerprintHex, sshKeyType } from '../crypto/sshkey.js';
 import type { OpenpgpKey, SshKey } from '../methods/challenge/site.js';
 import type { ClientSettings, Config, SignerClientSettings } from './config.js';
 
@@ -56,4 +56,19 @@ export function withOwnKeys(clients: readonly ClientSettings[]): ClientSettings[
     const openpgp = client.openpgp.filter(key => !inUse.has(openpgpName(key)));
     return { ...client, openpgp, ssh: client.ssh.filter(key => !inUse.has(sshName(key))) };
   });
+}
+
+/**
+ * How a client's key is called; empty where there is none.
+ * @param part the first 20 bytes of its fingerprint, in hexadecimal
+ */
+export function keyName({ clients }: Pick<Config, 'clients'>, part = ''): string {
+  if (part === '') return '';
+  const signers = clients.filter(client => client.kind === 'signer');
+  const named = signers.flatMap(signer => [
+    ...signer.openpgp.map(key => ({ hex: key.fingerprint, of: { openpgp: [key], ssh: [] } })),
+    ...signer.ssh.map(key => ({ hex: sshFingerprintHex(key.blob), of: { openpgp: [], ssh: [key] } })),
+  ]);
+  const found = named.find(({ hex }) => hex.startsWith(part));
+  return found === undefined ? `key ${part}` : (keysOf(found.of)[0]?.name ?? '');
 }

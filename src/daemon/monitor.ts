@@ -18,9 +18,11 @@ import { Errands } from './errands.js';
 import type { Frame } from './frames.js';
 import { byHand, Guard, requireGuard } from './guard.js';
 import { type FreshKeys, KeyKeeper, withKeys } from './keykeeper.js';
+import { keyName } from './keynames.js';
 import { type Log, messageOf } from './log.js';
 import type { Manners } from './manners.js';
 import { notify, reloadingState, startWatchdog } from './notify.js';
+import { ReplyPort } from './replyport.js';
 import { needsTable, requireSamePlace } from './restart.js';
 import { Revocation } from './revocation.js';
 import { Runner } from './runner.js';
@@ -28,10 +30,10 @@ import { bothSettle } from './settle.js';
 import { openState, type State } from './state.js';
 import { type Status, statusOf } from './status.js';
 import { listenerFailed, Subprocess } from './subprocess.js';
-import { Teller } from './told.js';
+import { type Asked, Teller } from './told.js';
 import { Traffic } from './traffic.js';
 import { noSequences, useSequence, withSequence } from './turn.js';
-import { damagedLedger, describeAction, highFloor, placeOf, summary, whoOpens } from './wording.js';
+import { placeOf, summary } from './wording.js';
 
 export class Monitor {
   readonly #log: Log;
@@ -46,6 +48,7 @@ export class Monitor {
   readonly #errands: Errands;
   readonly #closing: Closing;
   readonly #capture: CaptureSource;
+  readonly #replies: ReplyPort;
   readonly #revocation: Revocation;
   readonly #keys: KeyKeeper;
   #listener!: Subprocess;
@@ -81,6 +84,7 @@ export class Monitor {
     this.#errands = new Errands(this.#state.journal, new Runner(log), log);
     this.#guard = needsTable(config) ? new Guard(config, log) : undefined;
     this.#closing = new Closing(this.#guard, this.#errands, log);
+    this.#replies = new ReplyPort(config);
     this.#capture = openCapture(config, log, () => this.#tellAddresses());
     this.#revocation = new Revocation(config, log, news => this.#listener.tellLists(news));
     this.#keys = new KeyKeeper(log, keys => this.#takeKeys(keys));
@@ -111,11 +115,11 @@ export class Monitor {
   #startListener(): Promise<void> {
     return new Promise((resolve, reject) => {
       const { isDaemon = false } = this.#manners;
-      this.#listener = new Subprocess(this.#config, this.#capture, this.#state, isDaemon, {
+      const handed = { capture: this.#capture, state: this.#state, replies: this.#replies };
+      this.#listener = new Subprocess(this.#config, handed, isDaemon, {
         frame: frame => {
           if (frame.kind !== 'ready') return this.#take(frame);
-          if (frame.value > 0) this.#log.error({ event: 'ledger' }, damagedLedger(frame.value));
-          if (frame.detail > 0) this.#log.error({ event: 'floor' }, highFloor(frame.detail));
+          this.#teller.ready(frame);
           resolve();
         },
         ended: how => {
@@ -157,14 +161,14 @@ export class Monitor {
     else if (frame.kind === 'ended')
       void this.#opening.then(() => this.stop(captureEnded(this.#config, this.#log)));
     else if (frame.kind === 'summary') void this.#tellTraffic(frame.source);
-    else this.#teller.tell(frame);
+    else this.#teller.tell(frame, keyName(this.#config, frame.serial));
   }
 
   async #tellTraffic(last: Uint8Array): Promise<void> {
     this.#traffic.tell(await this.#listener.counters(), last);
   }
 
-  async #open({ source, door: doorName, client: name, value: at }: Frame): Promise<void> {
+  async #open({ source, door: doorName, client: name, value: at, serial }: Frame): Promise<void> {
     const client = name === '' ? anyone : name;
     // What is being taken over would offer this sequence again. Otherwise at once: the log keeps its order.
     if (client === anyone && this.#reloading !== undefined) await this.#reloading;
@@ -176,7 +180,7 @@ export class Monitor {
     if (client === anyone && door.sequence?.oneTimeFile !== undefined) {
       return this.#openOnce(door, door.sequence, source, at);
     }
-    await this.#openDoor(door, source, client, at);
+    await this.#openDoor(door, { source, client, at, serial });
   }
 
   /** Opens a door with a sequence that is used up by it: what could not be marked as used opens nothing. */
@@ -185,8 +189,8 @@ export class Monitor {
     this.#config = withSequence(this.#config, door.name, next);
     this.#permissions = new Permissions(this.#config);
     this.#listener.configure(this.#config);
-    if (failure === undefined) await this.#openDoor(door, source, anyone, at);
-    else this.#notOpened(door, source, anyone, at, failure);
+    if (failure === undefined) await this.#openDoor(door, { source, client: anyone, at });
+    else this.#teller.notOpened(door, { source, client: anyone, at }, failure);
     if (next.steps.length === 0) {
       this.#log.error({ event: 'no-sequence', door: door.name }, noSequences(door.name));
     }
@@ -205,7 +209,9 @@ export class Monitor {
   }
 
   /** Opens first and speaks of it afterwards. @returns whether it is open now; the log says why not */
-  async #openDoor(door: Door, source: Uint8Array, client: string, at: number): Promise<boolean> {
+  async #openDoor(door: Door, by: Asked): Promise<boolean> {
+    const { source, client } = by;
+    const asked = { ...by, key: keyName(this.#config, by.serial) };
     try {
       if (!isUnicast(source)) throw new OperatorError('bad-source', 'its source is no host');
       let outcome = 'opened';
@@ -215,18 +221,12 @@ export class Monitor {
         const opening = requireGuard(this.#guard).open(door, source, client);
         if (opening !== undefined) await opening;
       }
-      const text = `${outcome} ${whoOpens(door, client, source)}: ${describeAction(door)}`;
-      this.#teller.knock({ at, address: source, door: door.name, client, outcome }, 'info', text);
+      this.#teller.opened(door, asked, outcome);
       return true;
     } catch (error) {
-      this.#notOpened(door, source, client, at, messageOf(error));
+      this.#teller.notOpened(door, asked, messageOf(error));
       return false;
     }
-  }
-
-  #notOpened(door: Door, address: Uint8Array, client: string, at: number, why: string): void {
-    const text = `cannot open ${whoOpens(door, client, address)}: ${why}`;
-    this.#teller.knock({ at, address, door: door.name, client, outcome: 'failed' }, 'error', text);
   }
 
   async #answer(request: ControlRequest): Promise<unknown> {
@@ -239,7 +239,7 @@ export class Monitor {
     if (door === undefined) throw new OperatorError('no-door', `there is no door "${request.door}"`);
     if (source === undefined) throw new OperatorError('bad-address', `"${request.address}" is no address`);
     if (request.ask === 'close') return this.#closing.closeByHand(door, source);
-    if (await this.#openDoor(door, source, byHand, Date.now())) return undefined;
+    if (await this.#openDoor(door, { source, client: byHand, at: Date.now() })) return undefined;
     throw new OperatorError('not-opened', 'the door could not be opened; the log says why');
   }
 
@@ -274,6 +274,7 @@ export class Monitor {
       const readAt = Date.now();
       const config = this.#read();
       requireSamePlace(this.#config, config);
+      this.#replies.adopt(config);
       await this.#adopt(config);
       this.#keys.adopt(config, readAt);
       this.#closing.closeForbidden(config);

@@ -11,6 +11,7 @@ import { Signers } from '../methods/challenge/judge.js';
 import type { Claim, Judgement, Signer } from '../methods/challenge/site.js';
 import type { ChallengeSettings } from './config.js';
 import { findGpgv, Gpgv } from './gpgv.js';
+import type { Ready } from './thread.js';
 
 /** Whose signatures count, and who judges those of OpenPGP. */
 export interface SignatorySettings extends Pick<ChallengeSettings, 'verifyWith'> {
@@ -22,10 +23,8 @@ export type Order =
   | { readonly say: 'settings'; readonly settings: SignatorySettings }
   | { readonly say: 'judge'; readonly claims: readonly Claim[] };
 
-/** What it says: that it is there, a judgement for each claim in their order. */
-export type Answer =
-  | { readonly say: 'ready' }
-  | { readonly say: 'judgements'; readonly judgements: readonly Judgement[] };
+/** What it says, once it is there: a judgement for each claim in their order. */
+export type Answer = { readonly say: 'judgements'; readonly judgements: readonly Judgement[] };
 
 const notJudged: Judgement = { flaw: 'not-judged', client: undefined, key: undefined };
 
@@ -90,4 +89,4 @@ const port = parentPort;
 if (port === null) throw new Error('this is a thread of the listener, and runs nowhere else');
 const signatory = new Signatory(answer => port.postMessage(answer));
 port.on('message', (order: Order) => signatory.obey(order));
-port.postMessage({ say: 'ready' } satisfies Answer);
+port.postMessage({ say: 'ready' } satisfies Ready);
