@@ -29,7 +29,7 @@ export function findGpgv(): string | undefined {
     });
 }
 
-const longestMs = 5000;
+const patienceMs = 5000;
 const longestStatus = 1 << 16;
 const minuteSeconds = 60;
 const daySeconds = 86_400;
@@ -56,12 +56,19 @@ export class Gpgv {
   /** By the fingerprints of primary keys. */
   readonly #clients = new Map<string, string>();
   readonly #weakParts: ReadonlySet<string>;
+  readonly #patienceMs: number;
 
   /**
    * @param program its path @param weakParts fingerprints of keys that are too short
    * @throws where the keyring cannot be written
    */
-  constructor(program: string, signers: readonly Signer[], weakParts: readonly string[] = []) {
+  constructor(
+    program: string,
+    signers: readonly Signer[],
+    weakParts: readonly string[] = [],
+    longestMs = patienceMs,
+  ) {
+    this.#patienceMs = longestMs;
     this.#program = program;
     this.#weakParts = new Set(weakParts);
     for (const { client, openpgp } of signers) {
@@ -107,7 +114,7 @@ export class Gpgv {
         ],
         { stdio: ['pipe', 'pipe', 'ignore', 'pipe', this.#keyring], env: { LC_ALL: 'C' }, cwd: '/' },
       );
-      const deadline = setTimeout(() => child.kill('SIGKILL'), longestMs);
+      const deadline = setTimeout(() => child.kill('SIGKILL'), this.#patienceMs);
       const end = (status: string | undefined) => {
         clearTimeout(deadline);
         resolve(status);
@@ -174,12 +181,14 @@ function readStatus(status: string): Valid | SignatureFlaw {
     .map(line => line.split(' ').slice(1));
   const named = (name: string) => lines.filter(([word]) => word === name);
   const [outcome, ...others] = ['GOODSIG', 'BADSIG', 'ERRSIG', ...flaws.keys()].flatMap(named);
-  if (others.length > 0 || named('NEWSIG').length !== 1) return 'malformed';
+  const isOne = others.length === 0 && named('NEWSIG').length <= 1;
+  if (!isOne || named('NODATA').length > 0) return 'malformed';
   const [word = '', , , , , , reason] = outcome ?? [];
   if (word === 'ERRSIG') return reason === noPublicKey ? 'unknown-key' : 'weak-signature';
-  if (word === 'BADSIG' || word === '') return word === '' ? 'malformed' : 'bad-signature';
+  if (word === 'BADSIG') return 'bad-signature';
   const [valid, ...more] = named('VALIDSIG');
-  if (valid === undefined || more.length > 0 || valid.length !== validLength + 1) return 'not-judged';
+  if (word === '' || valid === undefined || more.length > 0 || valid.length !== validLength + 1)
+    return 'not-judged';
   const [, maker = '', , created, , , , , hash = '', type = '', primary = ''] = valid;
   const [of, made] = [primary.toLowerCase(), maker.toLowerCase()];
   return { maker: made, createdAt: Number(created), hash, type, primary: of, flaw: flaws.get(word) };

@@ -54,7 +54,7 @@ export class KeyFiles {
   /** @throws OperatorError where the keyring cannot be read; later there are no keys in it, and nothing is wrong */
   openpgp({ openpgp, revoked }: KeySource): FoundKeys<OpenpgpKey> {
     const faults: KeyFault[] = [];
-    const keyring = this.#open();
+    const keyring = openpgp.length === 0 ? undefined : this.#open();
     if (keyring === undefined) return { keys: [], faults };
     const keys = openpgp.flatMap((text, index) => {
       const found = select(keyring, text);

@@ -7,7 +7,7 @@ import type { OpenpgpKey, SshKey } from '../methods/challenge/site.js';
 import { OperatorError } from '../system/error.js';
 import type { ClientSettings, Config, KeySource, KeySources } from './config.js';
 import { type KeyFault, KeyFiles } from './keyfiles.js';
-import { describeFreshKeys, keysOf } from './keynames.js';
+import { describeFreshKeys, keysOf, withOwnKeys } from './keynames.js';
 import { KeyWatch, type Pace } from './keywatch.js';
 import type { Log } from './log.js';
 
@@ -99,7 +99,7 @@ export function withKeys(config: Config, keys: FreshKeys, log: Log): Config {
     if (before !== after) changed.push(next.name);
     return next;
   });
-  const next = { ...config, clients };
+  const next = { ...config, clients: withOwnKeys(clients) };
   if (changed.length > 0) log.info({ event: 'keys' }, describeFreshKeys(next, changed));
   return next;
 }

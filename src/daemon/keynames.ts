@@ -1,6 +1,7 @@
 /** The keys of clients in words: fingerprints as gpg and ssh-keygen -l show them. */
 import { sshFingerprint, sshFingerprintHex, sshKeyType } from '../crypto/sshkey.js';
-import type { Config, SignerClientSettings } from './config.js';
+import type { OpenpgpKey, SshKey } from '../methods/challenge/site.js';
+import type { ClientSettings, Config, SignerClientSettings } from './config.js';
 
 /** A key, and the key of the configuration that it came by. */
 export interface NamedKey {
@@ -10,15 +11,17 @@ export interface NamedKey {
 
 export function keysOf({ openpgp, ssh }: Pick<SignerClientSettings, 'openpgp' | 'ssh'>): NamedKey[] {
   return [
-    ...openpgp.map(({ fingerprint }) => ({
-      name: `OpenPGP ${fingerprint.toUpperCase()}`,
-      from: 'openpgp' as const,
-    })),
-    ...ssh.map(({ blob }) => ({
-      name: `${sshKeyType(blob)} ${sshFingerprint(blob)}`,
-      from: 'ssh_keys' as const,
-    })),
+    ...openpgp.map(key => ({ name: openpgpName(key), from: 'openpgp' as const })),
+    ...ssh.map(key => ({ name: sshName(key), from: 'ssh_keys' as const })),
   ];
+}
+
+function openpgpName({ fingerprint }: OpenpgpKey): string {
+  return `OpenPGP ${fingerprint.toUpperCase()}`;
+}
+
+function sshName({ blob }: SshKey): string {
+  return `${sshKeyType(blob)} ${sshFingerprint(blob)}`;
 }
 
 /** Such as `signatures (2 OpenPGP, 1 SSH)`. */
@@ -39,6 +42,20 @@ export function describeFreshKeys({ clients }: Config, changed: readonly string[
     return `${name}: ${keys.slice(0, 5).join(', ') || 'none'}${keys.length > 5 ? `, and ${keys.length - 5} more` : ''}`;
   });
   return `keys read again: ${texts.join('; ')}`;
+}
+
+/** The clients, without those keys of one who was taken out that somebody else has now: they are his who may use them. */
+export function withOwnKeys(clients: readonly ClientSettings[]): ClientSettings[] {
+  const inUse = new Set(
+    clients
+      .flatMap(client => (client.kind === 'signer' && !client.revoked ? keysOf(client) : []))
+      .map(({ name }) => name),
+  );
+  return clients.map(client => {
+    if (client.kind !== 'signer' || !client.revoked) return client;
+    const openpgp = client.openpgp.filter(key => !inUse.has(openpgpName(key)));
+    return { ...client, openpgp, ssh: client.ssh.filter(key => !inUse.has(sshName(key))) };
+  });
 }
 
 /**

@@ -121,15 +121,18 @@ export class KeyWatch {
     this.#listener.changed();
   }
 
-  /** What tells one state of the files from another. Undefined: they are so young that they may change without a trace. */
-  #look(now = Date.now()): string | undefined {
-    const states = this.#paths.flatMap(path => [
-      stateOf(path),
-      ...entriesOf(path).map(stateOf),
-      placeOf(path),
-    ]);
-    const isYoung = states.some(({ changedAt }) => changedAt > now - tickMs);
-    return isYoung ? undefined : states.map(({ text }) => text).join('\n');
+  /**
+   * What tells one state of the files from another. Undefined: they are so young that they may change without a trace.
+   * @param readAt where they were read before: what went from a folder since then has left its trace there alone
+   */
+  #look(readAt?: number): string | undefined {
+    const files = this.#paths.flatMap(path => [path, ...entriesOf(path)]).map(stateOf);
+    const folders = this.#paths.map(placeOf);
+    const since = (readAt ?? Date.now()) - tickMs;
+    const isYoung = (readAt === undefined ? files : [...files, ...folders]).some(
+      ({ changedAt }) => changedAt > since,
+    );
+    return isYoung ? undefined : [...files, ...folders].map(({ text }) => text).join('\n');
   }
 }
 

@@ -10,6 +10,7 @@ import { readKeyFile } from '../system/secret.js';
 import { ChallengeReader } from './challenges.js';
 import type { Capture, Config, Door, PortSequenceSettings, SequenceNumberSettings } from './config.js';
 import type { Clients, Doors } from './identities.js';
+import { withOwnKeys } from './keynames.js';
 import { formatService, type Table, tables } from './schema.js';
 import { numberCapacity, numberedPorts, numberSources, stepsAtOnce } from './series.js';
 import { isTable, quote } from './tables.js';
@@ -62,7 +63,7 @@ class Reader extends ChallengeReader {
     const parts = {
       sequenceNumber,
       doors: doors.map(({ door }) => door),
-      clients: clients.map(({ client }) => client),
+      clients: withOwnKeys(clients.map(({ client }) => client)),
     };
     return {
       ...parts,

@@ -35,10 +35,20 @@ export class SignerReader extends DoorReader {
       );
       return undefined;
     }
+    this.#refuseHomes(table, path);
     const source = { client: name, revoked, openpgp, ssh: ssh.map(text => this.#fullPath(text)) };
     this.keySources.push(source);
     const keys = this.attempt(() => this.#read(source, path));
     return keys && { kind: 'signer', name, doors, revoked, ...keys };
+  }
+
+  #refuseHomes({ name, ssh_keys: ssh = [] }: Table<'client'>, path: Path): void {
+    for (const [index, text] of ssh.entries()) {
+      if (!text.startsWith('~')) continue;
+      const hint = 'write the whole path, such as "/home/john/.ssh/authorized_keys"';
+      const message = `client "${name}": "~" in "ssh_keys" is nobody's home here`;
+      this.mistake([...path, 'ssh_keys', index], message, hint);
+    }
   }
 
   #fullPath(text: string): string {
