@@ -4,6 +4,7 @@ export { KnockError, type KnockFailure } from './client/failure.js';
 export { knock } from './client/knock.js';
 export { type DatagramIdentity, type KnockDatagramOptions, knockDatagram } from './client/knockdatagram.js';
 export type {
+  ChallengeRequest,
   DatagramRequest,
   KnockDelivery,
   KnockOptions,
@@ -12,6 +13,8 @@ export type {
   PortSequenceRequest,
 } from './client/request.js';
 export type { Family, KnockedAddress, KnockResult } from './client/result.js';
+export type { ChallengeKey, ChallengeSignature, SignText } from './client/signing/signer.js';
+export type { ChallengeProfile, ChallengeServer, SigningKey } from './system/challengeprofile.js';
 export type { DatagramProfile } from './system/datagramprofile.js';
 export type { ProfileAccess } from './system/document.js';
 export type { SequenceNumberProfile } from './system/numberprofile.js';

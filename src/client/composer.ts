@@ -22,11 +22,12 @@ export interface Composition {
 /** A method and a request of it. */
 export interface Composer {
   /**
-   * The next knock: one composition for each target, in their order. What must be remembered of a knock is when this
+   * The next knock: one composition for each target that is knocked at, in their order. What must be remembered of a knock is when this
    * settles: nothing has been sent until then.
-   * @throws KnockError; none of it may be sent then
+   * @param signal ends the making, where that takes its time
+   * @throws KnockError, the signal's reason; none of it may be sent then
    */
-  compose(targets: readonly Target[], warn: Warn): Promise<readonly Composition[]>;
+  compose(targets: readonly Target[], warn: Warn, signal?: AbortSignal): Promise<readonly Composition[]>;
   /** Whether what is closed may refuse: then a refusal says nothing while another knock is to come. */
   readonly closedMayRefuse?: boolean;
   /** What to do where nothing opened. */

@@ -38,15 +38,16 @@ export interface Delivery {
  *   signal's reason
  */
 export async function knockOnce(delivery: Delivery, attempt: number): Promise<KnockedAddress[]> {
+  const { options, targets } = delivery;
   const warn = (message: string) => delivery.watch({ event: 'warning', message });
   // Asked before the method is: what it gives away for a knock that cannot be sent is lost.
-  if (delivery.options.raw === true) await rawSending();
+  if (options.raw === true) await rawSending();
   const knocked: KnockedAddress[] = [];
-  for (const composition of await delivery.composer.compose(delivery.targets, warn)) {
+  for (const composition of await delivery.composer.compose(targets, warn, options.signal)) {
     knocked.push(await knockAt(delivery, composition, attempt));
   }
   if (knocked.every(({ failure }) => failure !== undefined)) {
-    throw unreachable(delivery.options.host, knocked);
+    throw unreachable(options.host, knocked);
   }
   return knocked;
 }

@@ -11,6 +11,8 @@ import type { KnockResult } from './result.js';
  * - `used-up`: no sequence for one use is left in the file, or every sequence number that is good now was used
  * - `sequence-file`: the file of sequences for one use cannot be used
  * - `certificate`: a certificate or its key cannot be used, or does not allow what is asked for
+ * - `no-answer`: the server sent no challenge, as one does that is asked with the wrong site key
+ * - `not-signed`: the challenge was not signed: the key is not there, or whoever holds it refused
  * - `clock`: the clock of this machine cannot be right
  * - `nothing-listens`: the port is reached, and nobody listens there
  * - `not-open`: the port did not open in time
@@ -24,6 +26,8 @@ const failures = [
   'used-up',
   'sequence-file',
   'certificate',
+  'no-answer',
+  'not-signed',
   'clock',
   'nothing-listens',
   'not-open',

@@ -4,6 +4,7 @@ import type { DatagramProfile } from '../system/datagramprofile.js';
 import { isHost } from '../system/document.js';
 import { errorCode, OperatorError, OperatorErrors, report } from '../system/error.js';
 import { isClassic, isProfileName, type Profile, parseProfile } from '../system/profile.js';
+import { challengeWarnings } from './challengejob.js';
 import { KnockError } from './failure.js';
 import type { ClientOptions, Invocation } from './invocation.js';
 import { loadProfile, longestProfile, profileNames, profilePath, saveProfile } from './profiles.js';
@@ -44,6 +45,8 @@ async function warningsFor(profile: Profile): Promise<string[]> {
       );
     case 'datagram':
       return datagramWarnings(profile);
+    case 'challenge':
+      return challengeWarnings(profile);
   }
 }
 

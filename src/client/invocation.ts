@@ -1,4 +1,4 @@
-/** A command line → what is to be done: one of ten forms, told apart by their first words. */
+/** A command line → what is to be done: one of eleven forms, told apart by their first words. */
 import { closestMatch } from 'leven';
 import { dashed, integerArgument, isGiven, type Options, readCommandLine } from '../system/command-line.js';
 import { OperatorError } from '../system/error.js';
@@ -44,6 +44,10 @@ const table = {
   serverCertificate: { kind: 'text' },
   knockPort: { kind: 'text' },
   verify: { kind: 'flag' },
+  site: { kind: 'text' },
+  user: { kind: 'text' },
+  ssh: { kind: 'flag' },
+  sshKey: { kind: 'text' },
   directory: { kind: 'text' },
   days: { kind: 'text' },
   right: { kind: 'texts' },
@@ -89,6 +93,12 @@ export type Invocation =
     }
   | { readonly form: 'datagram'; readonly host: string; readonly options: ClientOptions }
   | {
+      readonly form: 'challenge';
+      readonly host: string;
+      readonly door: string;
+      readonly options: ClientOptions;
+    }
+  | {
       readonly form: 'connect';
       readonly host: string;
       readonly port: number;
@@ -122,6 +132,10 @@ const allowed: Readonly<
     ...['port', 'pfx', 'passwordFile', 'serverCertificate', 'knockPort', 'verify', 'address', 'wait'],
     ...['timeout', 'retries', 'ipv4', 'ipv6', 'dryRun', 'time', 'json', 'quiet', 'verbose'],
   ] as OptionName[],
+  challenge: [
+    ...['port', 'siteKeyFile', 'site', 'user', 'keyFile', 'passwordFile', 'ssh', 'sshKey', 'wait'],
+    ...['timeout', 'retries', 'ipv4', 'ipv6', 'dryRun', 'time', 'json', 'quiet', 'verbose'],
+  ] as OptionName[],
   proxy: [...sending, 'door', 'clockOffset', 'socket', 'fdpass'],
   connect: [
     ...['pskFile', 'macPort', 'period', 'tolerance', 'clockOffset'],
@@ -142,6 +156,7 @@ const shapes = {
   profile: 'portknock PROFILE [DOOR]',
   sequence: 'portknock sequence HOST PORT[:udp]…',
   datagram: 'portknock datagram HOST --port PORT',
+  challenge: 'portknock challenge HOST DOOR',
   proxy: 'portknock proxy PROFILE HOST PORT',
   connect: 'portknock connect HOST PORT',
   import: 'portknock import FILE',
@@ -198,6 +213,10 @@ function shape(input: readonly string[], options: ClientOptions): Extract<Invoca
     requireCount('datagram', input, 2);
     return { form: 'datagram', host: second!, options };
   }
+  if (first === 'challenge') {
+    requireCount('challenge', input, 3);
+    return { form: 'challenge', host: second!, door: third!, options };
+  }
   if (first === 'connect') {
     requireCount('connect', input, 3);
     return { form: 'connect', host: second!, port: portArgument('PORT', third!), options };
@@ -240,7 +259,10 @@ function requireCount(form: Form, input: readonly string[], count: number, hint?
 }
 
 function subcommandHint(word: string): string | undefined {
-  const words = ['proxy', 'connect', 'import', 'profiles', 'sequence', 'datagram', 'ca', 'socket-service'];
+  const words = [
+    ...['proxy', 'connect', 'import', 'profiles', 'sequence', 'datagram', 'challenge', 'ca'],
+    'socket-service',
+  ];
   const near = closestMatch(word, words, { maxDistance: 2 });
   return near && `did you mean: portknock ${near}?`;
 }

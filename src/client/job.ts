@@ -13,6 +13,7 @@ import {
   type SealedIdentity,
 } from '../system/profile.js';
 import { readKeyFile, readPassphraseFile } from '../system/secret.js';
+import { challengeArguments, challengeRequest } from './challengejob.js';
 import { type Clock, clockWith, fileMemory, ownMemory } from './clock.js';
 import type { Composer } from './composer.js';
 import { profilesDirectory } from './folders.js';
@@ -26,6 +27,7 @@ import {
   longestTimeoutMs,
   mostRetries,
 } from './request.js';
+import type { Tell } from './signing/signer.js';
 
 /** A knock to be done, and how to speak of it. */
 export interface Job {
@@ -87,6 +89,7 @@ function requestOf(profile: Profile, name: string, options: ClientOptions): Knoc
   }
   if (method === 'sequence-number') throw nothingToKnock(profile, name);
   if (method === 'datagram') return datagramRequest(profile, name, options);
+  if (method === 'challenge') return challengeRequest(profile, name, options);
   for (const option of ['address', 'time'] as const) {
     if (options[option] === undefined) continue;
     throw new OperatorError('usage', `--${option} has no meaning for a plain sequence, which carries none`);
@@ -120,15 +123,29 @@ function nothingToKnock({ name, host, doors }: Profile, door: string): OperatorE
   });
 }
 
-/** What composes the knocks of a job. @param onFailure told what could not be remembered of them */
-export async function composerOf(
-  { options, time }: Job,
-  onFailure: (why: string) => void,
-): Promise<Composer> {
+/** `portknock challenge HOST DOOR`. @throws OperatorError */
+export function challengeJob(invocation: Extract<Invocation, { form: 'challenge' }>): Job {
+  const { host, door, options } = invocation;
+  const request = challengeArguments(invocation);
+  return {
+    ...{ place: host, purpose: door, manner: `for ${door}` },
+    options: { ...request, ...readDelivery(host, options) },
+    time: readTime(options.time),
+  };
+}
+
+/** What composes the knocks of a job. @param tell told what could not be remembered of them, and what a key waits for */
+export async function composerOf({ options, time }: Job, tell: Tell): Promise<Composer> {
+  const onFailure = tell.note;
   if (options.method === 'plain-sequence') return (await import('./plainsequence.js')).plainSequence(options);
   if (options.method === 'datagram') {
     const { fileSeconds } = await import('./second.js');
     return (await import('./datagram.js')).datagram(options, time, fileSeconds(onFailure));
+  }
+  if (options.method === 'challenge') {
+    const { challenge } = await import('./challenge.js');
+    const now = () => time ?? Date.now();
+    return challenge(options, { tell, now, isOneEnough: options.wait !== undefined });
   }
   return portSequence(options, clockOf(options.identity, time, onFailure));
 }

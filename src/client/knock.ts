@@ -6,7 +6,7 @@ import type { Composer } from './composer.js';
 import { type Delivery, knockOnce, type Watch } from './deliver.js';
 import { KnockError } from './failure.js';
 import { portSequence } from './portsequence.js';
-import { type KnockDelivery, type KnockOptions, type KnockRequest, requireKnockOptions } from './request.js';
+import { type KnockDelivery, type KnockOptions, requireKnockOptions } from './request.js';
 import { resolveHost, type Target } from './resolve.js';
 import type { KnockedAddress, KnockResult } from './result.js';
 import { DoorRace, type Opening, settlesWithin } from './wait.js';
@@ -32,7 +32,7 @@ export interface Delivered {
 /**
  * Knocks at a server.
  *
- * That it resolves says only that the knock was sent, unless `wait` names a port: servers never answer. Do not wait for
+ * That it resolves says only that the knock was sent, unless `wait` names a port: servers never say what became of it. Do not wait for
  * a door that lets a single connection in, which the waiting would use up. Do not keep keys where others can read
  * them; a classic identity and a plain sequence can be replayed by anyone on the way. Two knocks of this process with the same key never
  * carry the same time; of two processes only the clock keeps them apart.
@@ -41,9 +41,9 @@ export interface Delivered {
  * @returns what was sent where, and how long the port took to open
  * @throws TypeError, RangeError for options that are none
  * @throws KnockError by `code`: `no-address`, `unreachable`, `not-permitted`, `clock`, `used-up`,
- *   `sequence-file`, `certificate`, `nothing-listens`, `not-open`
+ *   `sequence-file`, `certificate`, `no-answer`, `not-signed`, `nothing-listens`, `not-open`
  * @throws the signal's reason, where it was aborted
- * @see PROTOCOL.md sections 1, 6 and 8
+ * @see PROTOCOL.md sections 1, 6, 8 and 9
  */
 export async function knock(options: KnockOptions): Promise<KnockResult> {
   requireKnockOptions(options);
@@ -52,9 +52,13 @@ export async function knock(options: KnockOptions): Promise<KnockResult> {
   return result;
 }
 
-async function composerOf(request: KnockRequest): Promise<Composer> {
+async function composerOf(request: KnockOptions): Promise<Composer> {
   if (request.method === 'plain-sequence') return (await import('./plainsequence.js')).plainSequence(request);
   if (request.method === 'datagram') return (await import('./datagram.js')).datagram(request);
+  if (request.method === 'challenge') {
+    const { challenge } = await import('./challenge.js');
+    return challenge(request, { isOneEnough: request.wait !== undefined });
+  }
   const { identity } = request;
   return portSequence(request, clockWith(isClassic(identity) ? ownMemory() : processMemory(identity.key)));
 }

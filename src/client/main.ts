@@ -4,7 +4,7 @@ import { errorCode, report } from '../system/error.js';
 import { chooseDoor } from './door.js';
 import { KnockError } from './failure.js';
 import { type ClientOptions, type Invocation, readInvocation } from './invocation.js';
-import { directJob, type Job, profileJob } from './job.js';
+import { challengeJob, directJob, type Job, profileJob } from './job.js';
 import { loadProfile } from './profiles.js';
 import { dryRun, failed, runKnock } from './run.js';
 
@@ -46,12 +46,13 @@ async function tellUsage(form: 'nothing' | 'help' | 'version'): Promise<number> 
   return form === 'nothing' ? 2 : 0;
 }
 
-type Knocking = Extract<Invocation, { form: 'direct' | 'profile' | 'sequence' | 'datagram' }>;
+type Knocking = Extract<Invocation, { form: 'direct' | 'profile' | 'sequence' | 'datagram' | 'challenge' }>;
 
 async function jobOf(invocation: Knocking): Promise<Job> {
   if (invocation.form === 'direct') return directJob(invocation);
   if (invocation.form === 'sequence') return (await import('./operands.js')).sequenceJob(invocation);
   if (invocation.form === 'datagram') return (await import('./datagramjob.js')).datagramJob(invocation);
+  if (invocation.form === 'challenge') return challengeJob(invocation);
   const profile = loadProfile(invocation.name);
   return profileJob(profile, chooseDoor(profile, invocation.door), invocation.options);
 }

@@ -16,6 +16,7 @@ const subcommands = [
   'profiles',
   'sequence',
   'datagram',
+  'challenge',
   'ca',
   'socket-service',
 ];

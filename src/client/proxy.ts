@@ -43,11 +43,11 @@ async function knockAndJoin(profile: Knocked, { name, host, port, options }: Pro
   const door = chooseDoorTo(profile, options.door, port);
   const job = profileJob(profile, door, options, profile.host ?? host);
   const screen = new Screen({ ...options, place: name, waitPort: port, live: false });
-  const composer = await composerOf(job, why => screen.note(why));
+  const wanted = { ...job.options, wait: port };
+  const composer = await composerOf({ ...job, options: wanted }, screen.tell);
   // ssh hands over the alias where its configuration says no more; the profile knows better.
   const doorHost = host === name ? job.options.host : host;
   try {
-    const wanted = { ...job.options, wait: port };
     const { result, socket } = await deliver(wanted, { composer, watch: screen.watch, doorHost });
     screen.note(`connected to ${result.opened?.address} after ${result.opened?.waitMs.toFixed(1)} ms`);
     await joinStandard(socket!);

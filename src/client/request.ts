@@ -3,6 +3,7 @@ import { requireInteger } from '../methods/port-sequence/sealed.js';
 import { requireBasePort, type Spelling, spellings } from '../methods/port-sequence/spelling.js';
 import { type ClassicIdentity, isAddressChoice, isClassic, type SealedIdentity } from '../system/profile.js';
 import type { Family } from './result.js';
+import type { ChallengeKey, SignText } from './signing/signer.js';
 
 /** A knock as an encrypted sequence of ports (PROTOCOL.md section 1). */
 export interface PortSequenceRequest {
@@ -49,8 +50,26 @@ export interface DatagramRequest {
   readonly address?: string | undefined;
 }
 
+/**
+ * A knock as the answer to a challenge of the server's, signed by a key of OpenPGP or SSH (PROTOCOL.md section 9): the one
+ * knock for which a server has to answer first. It has `siteKey` or `site`, as the server has it.
+ */
+export interface ChallengeRequest {
+  readonly method: 'challenge';
+  /** The UDP port of the server's challenges, 1 to 65535. */
+  readonly port: number;
+  /** 32 bytes, the same for all clients of a server: without it the server answers nobody. */
+  readonly siteKey?: Uint8Array | undefined;
+  /** The name of a server that has no site key, 1 to 64 letters, digits, ".", "_" and "-": it is in what is signed. */
+  readonly site?: string | undefined;
+  /** The name of the door on the server, 1 to 32 letters, digits, ".", "_" and "-". */
+  readonly door: string;
+  /** The key, or a function that signs. Paths are as the process sees them. */
+  readonly sign: ChallengeKey | SignText;
+}
+
 /** What is knocked, by method. */
-export type KnockRequest = PortSequenceRequest | PlainSequenceRequest | DatagramRequest;
+export type KnockRequest = PortSequenceRequest | PlainSequenceRequest | DatagramRequest | ChallengeRequest;
 
 /** Where to knock, and what to do then. */
 export interface KnockDelivery {
@@ -98,12 +117,13 @@ function requireRequest(request: KnockRequest): void {
       break;
     case 'plain-sequence':
     case 'datagram':
+    case 'challenge':
       // Checked by who composes it, which is loaded for it alone.
       break;
     default: {
       const { method } = request as { readonly method: unknown };
       throw new TypeError(
-        `"method" expected "port-sequence", "plain-sequence" or "datagram", got ${JSON.stringify(method)}`,
+        `"method" expected "port-sequence", "plain-sequence", "datagram" or "challenge", got ${JSON.stringify(method)}`,
       );
     }
   }

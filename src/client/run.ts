@@ -7,6 +7,7 @@ import { composerOf, type Job } from './job.js';
 import { deliver } from './knock.js';
 import { addressToBind, composePorts, hasTime } from './portsequence.js';
 import type {
+  ChallengeRequest,
   DatagramRequest,
   KnockDelivery,
   KnockOptions,
@@ -28,7 +29,7 @@ export async function runKnock(job: Job, showing: Showing): Promise<number> {
   const { options, place } = job;
   const screen = new Screen({ ...showing, place, waitPort: options.wait, live: !showing.json });
   try {
-    const composer = await composerOf(job, why => screen.note(why));
+    const composer = await composerOf(job, screen.tell);
     const { result, socket } = await deliver(options, { composer, watch: screen.watch });
     socket?.destroy();
     screen.clear();
@@ -74,6 +75,8 @@ function rehearse(options: KnockOptions, time: number, warn: Warn): Promise<Rehe
       return rehearseSequence(options, warn);
     case 'datagram':
       return rehearseDatagrams(options, time, warn);
+    case 'challenge':
+      return rehearseChallenge(options, time);
   }
 }
 
@@ -111,6 +114,28 @@ async function rehearseDatagrams(
       ...[`to: ${address}, UDP port ${port}`, `service: ${service}`, `address signed: ${bound}`],
       ...[`time: ${second}`, `datagram: ${hex}`],
     ]),
+  };
+}
+
+async function rehearseChallenge(
+  options: KnockDelivery & ChallengeRequest,
+  time: number,
+): Promise<Rehearsal> {
+  const [target] = await resolveHost(options.host, options.family);
+  const { rehearse } = await import('./challenge.js');
+  const { hello, text } = rehearse(options, time);
+  const { address } = target!;
+  const { port } = options;
+  const at = new Date(time).toISOString();
+  return {
+    document: { address, port, time: at, hello, text },
+    lines: [
+      `to: ${address}, UDP port ${port}`,
+      `time: ${at}`,
+      `hello: ${hello}`,
+      'to be signed:',
+      text.trimEnd(),
+    ],
   };
 }
 

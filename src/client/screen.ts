@@ -1,5 +1,6 @@
 /** What the user sees while it goes on: on a terminal one line that is drawn over and over; with --verbose every step. */
 import type { KnockEvent } from './deliver.js';
+import type { Tell } from './signing/signer.js';
 
 const redrawMs = 100;
 const clearLine = '\r\x1b[K';
@@ -43,6 +44,11 @@ export class Screen {
 
   warn(message: string): void {
     if (!this.#choice.quiet) this.#print(`warning: ${message}`);
+  }
+
+  /** Both of what follows, as what a signature asks for is told. */
+  get tell(): Tell {
+    return { say: message => this.say(message), note: message => this.note(message) };
   }
 
   /** What a person who waits should know. */

@@ -14,6 +14,7 @@ usage: portknock PROFILE [DOOR] [options]
        portknock sequence HOST PORT[:udp]... [options]
        portknock sequence HOST --one-time-sequences FILE [options]
        portknock datagram HOST --port tcp/PORT --pfx F --server-certificate F [--verify] [options]
+       portknock challenge HOST DOOR --port PORT --site-key-file F --user UID|--ssh [options]
        portknock proxy PROFILE HOST PORT [--door DOOR] [options]
        portknock connect HOST PORT --psk-file F [options]
        portknock connect HOST PORT [--socket PATH] [options]
@@ -57,6 +58,16 @@ Datagrams, as sKnock has them: one for each service, signed by a certificate, ne
       --knock-port PORT           the UDP port that it goes to (one of 10000 to 60000)
       --verify                    wait for the port that is asked for, knocking 3 times at most
       --address ADDR              the address to sign: the one that the server sees (auto: the local one)
+
+Challenges, as sigknock had them: the server asks, and a key of OpenPGP or SSH signs; the port of the server is UDP
+      --port PORT             where the server hears them
+      --site-key-file FILE    the server's key; without it nobody is answered
+      --site NAME             instead, the name of a server that answers everybody
+      --user UID              signed by gpg, with its agent, cards and pinentry: a user id or a fingerprint
+      --key-file FILE         signed without gpg: a secret key, as gpg --export-secret-keys writes it
+      --password-file FILE    its passphrase; else PORTKNOCK_PASSWORD in the environment, else it is asked for
+      --ssh                   signed by the first key of ssh-agent
+      --ssh-key FILE          signed by this SSH key: through ssh-agent if it has it, else by ssh-keygen
 
 Sequence numbers, in the first packet of the connection itself: connect, and proxy with such a profile
   -p, --psk-file FILE         the key, one line; needs CAP_NET_ADMIN. Without it, the socket service is asked

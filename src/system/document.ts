@@ -33,6 +33,7 @@ const subcommands = [
   'connect',
   'socket-service',
   'datagram',
+  'challenge',
   'ca',
 ];
 const reserved = new Set([...subcommands, 'help']);

@@ -7,6 +7,7 @@
 import { isIP } from 'node:net';
 import * as v from 'valibot';
 import { decodeKey } from '../crypto/key.js';
+import { type ChallengeProfile, challengeKeys, parseChallenge } from './challengeprofile.js';
 import { type DatagramProfile, datagramKeys, parseDatagram } from './datagramprofile.js';
 import {
   type Document,
@@ -66,7 +67,12 @@ export interface PortSequenceProfile {
 }
 
 /** A profile, by its method. */
-export type Profile = PortSequenceProfile | PlainSequenceProfile | SequenceNumberProfile | DatagramProfile;
+export type Profile =
+  | PortSequenceProfile
+  | PlainSequenceProfile
+  | SequenceNumberProfile
+  | DatagramProfile
+  | ChallengeProfile;
 
 /** Whether an identity is of the kind that anyone can replay. */
 export function isClassic(identity: SealedIdentity | ClassicIdentity): identity is ClassicIdentity {
@@ -96,12 +102,14 @@ export function parseProfile(text: string, place: Place = {}): Profile {
       return parseSequenceNumber(document, place);
     case 'datagram':
       return parseDatagram(document, place);
+    case 'challenge':
+      return parseChallenge(document, place);
     default:
       throw mistakes([`"method" expected ${methods}`], place);
   }
 }
 
-const methods = '"port-sequence", "plain-sequence", "sequence-number" or "datagram"';
+const methods = '"port-sequence", "plain-sequence", "sequence-number", "datagram" or "challenge"';
 
 /** The text of a profile, as `parseProfile` reads it. It holds secrets. */
 export function formatProfile(profile: Profile): string {
@@ -119,6 +127,8 @@ function keysOf(profile: Profile): Record<string, unknown> {
       return sequenceNumberKeys(profile);
     case 'datagram':
       return datagramKeys(profile);
+    case 'challenge':
+      return challengeKeys(profile);
   }
 }
 
