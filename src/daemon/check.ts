@@ -95,7 +95,8 @@ function describeChallenges({
   ];
 }
 
-function describeDoor(door: Door, { datagram, challenge }: Config): string {
+function describeDoor(door: Door, { datagram, clients }: Config): string {
+  const isSigned = clients.some(({ kind, doors }) => kind === 'signer' && doors.includes(door.name));
   const span = formatDuration(door.openForMs);
   if (door.kind === 'services') {
     const services = door.services.map(formatService).join(', ');
@@ -103,9 +104,9 @@ function describeDoor(door: Door, { datagram, challenge }: Config): string {
     const datagramSpan = formatDuration(datagram?.openForMs ?? 0);
     const once = door.singleUse ? ', for one connection' : '';
     const byDatagram = door.datagram ? `; a datagram opens ${one} for ${datagramSpan}` : '';
-    if (isOpened(door) || challenge !== undefined) {
+    if (isOpened(door) || isSigned || !(door.sequenceNumber || door.datagram)) {
       const numbers = door.sequenceNumber ? '; a sequence number lets one connection in' : '';
-      return `${describeKnock(door)} opens ${services} for ${span}${once}${numbers}${byDatagram}`;
+      return `${describeKnock(door, isSigned)} opens ${services} for ${span}${once}${numbers}${byDatagram}`;
     }
     if (door.sequenceNumber) {
       return `${door.name} (sequence number) lets one connection in to ${services}${byDatagram}`;
@@ -113,7 +114,7 @@ function describeDoor(door: Door, { datagram, challenge }: Config): string {
     return `${door.name} (datagram) opens ${these}${services} for ${datagramSpan}${once}`;
   }
   const close = door.closeRun === undefined ? '' : `, and after ${span} ${named(door.closeRun)}`;
-  return `${describeKnock(door)} runs ${named(door.run)}${close}`;
+  return `${describeKnock(door, isSigned)} runs ${named(door.run)}${close}`;
 }
 
 /** Whether a client's knock or a sequence opens it for a time. */
@@ -126,12 +127,13 @@ function named(commands: Commands): string {
   return command === undefined ? 'nothing' : describeCommand(command);
 }
 
-function describeKnock({ name, command, sequence }: Door): string {
+function describeKnock({ name, command, sequence }: Door, isSigned: boolean): string {
   const ways = [
     ...(command === undefined ? [] : [`command ${command}`]),
     ...(sequence === undefined ? [] : [describeSequence(sequence)]),
+    ...(isSigned ? ['signature'] : []),
   ];
-  return ways.length === 0 ? `${name} (signature)` : `${name} (${ways.join('; ')})`;
+  return `${name} (${ways.join('; ') || 'of no client yet'})`;
 }
 
 function describeSequence({ steps, timeoutMs, oneTimeFile }: SequenceSettings): string {

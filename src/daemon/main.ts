@@ -237,7 +237,8 @@ function addNamed(read: Config, name: string, given: Given): Profile {
     const stray = sequenceNumber ? '--sequence-number' : '--address';
     throw new OperatorError('usage', `${stray} has no meaning for a client that answers challenges`);
   }
-  return addSignerClient(read, { name, doors, host, openpgp, sshKeys });
+  const warn = (text: string) => process.stderr.write(`portknockd: warning: ${text}\n`);
+  return addSignerClient(read, { name, doors, host, openpgp, sshKeys }, warn);
 }
 
 function addressChoice(text = 'required'): 'required' | 'optional' {

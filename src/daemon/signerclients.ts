@@ -17,8 +17,15 @@ export interface SignerRequest extends Pick<ClientRequest, 'name' | 'doors' | 'h
   readonly sshKeys: readonly string[];
 }
 
-/** @returns its profile @throws OperatorError(s); then nothing has changed */
-export function addSignerClient(config: Config, request: SignerRequest): ChallengeProfile {
+/**
+ * @param warn told what is odd about its keys
+ * @returns its profile @throws OperatorError(s); then nothing has changed
+ */
+export function addSignerClient(
+  config: Config,
+  request: SignerRequest,
+  warn: (text: string) => void,
+): ChallengeProfile {
   const { name, openpgp } = request;
   requireNewClient(config, request);
   const challenge = requireChallenges(config);
@@ -28,12 +35,16 @@ export function addSignerClient(config: Config, request: SignerRequest): Challen
     ...(ssh.length === 0 ? [] : [`ssh_keys = ${toml(ssh)}`]),
     doorsLine(request.doors.map(door => ({ name: door }))),
   ];
+  const odd: string[] = [];
   let added: SignerClientSettings | undefined;
   addTable(config, name, lines, ({ clients, warnings }) => {
     const client = clients.find(each => each.name === name);
     if (client?.kind === 'signer') added = client;
-    requireKeys(added, openpgp.length > 0, ssh.length > 0, warnings);
+    const start = `client "${name}": `;
+    odd.push(...warnings.filter(text => text.includes(start)).map(text => text.slice(text.indexOf(start))));
+    requireKeys(added, openpgp.length > 0, ssh.length > 0, odd[0]);
   });
+  odd.forEach(warn);
   return profileOf(config, challenge, request, added!);
 }
 
@@ -60,12 +71,13 @@ function requireKeys(
   client: SignerClientSettings | undefined,
   wantsOpenpgp: boolean,
   wantsSsh: boolean,
-  warnings: readonly string[],
+  why: string | undefined,
 ): void {
-  const lacking = wantsOpenpgp && client?.openpgp.length === 0 ? 'OpenPGP' : 'SSH';
-  if (lacking === 'SSH' && !(wantsSsh && client?.ssh.length === 0)) return;
-  const why = warnings.filter(text => text.includes(`client "${client?.name}"`)).at(0);
-  throw new OperatorError('no-keys', `no ${lacking} key can be used${why === undefined ? '' : `: ${why}`}`);
+  const lacksOpenpgp = wantsOpenpgp && client?.openpgp.length === 0;
+  const lacksSsh = wantsSsh && client?.ssh.length === 0;
+  if (!lacksOpenpgp && !lacksSsh) return;
+  const what = `no ${lacksOpenpgp ? 'OpenPGP' : 'SSH'} key can be used`;
+  throw new OperatorError('no-keys', why === undefined ? what : `${what}: ${why}`);
 }
 
 /** A basic string of TOML has the escapes of JSON's. */

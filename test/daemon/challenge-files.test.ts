@@ -9,8 +9,9 @@ import { listClients } from '../../src/daemon/clients.js';
 import { keysOf } from '../../src/daemon/keynames.js';
 import { summary } from '../../src/daemon/wording.js';
 import { folderWithKeys, writeFile } from './folder.js';
-import { exported, fingerprints, sshKey } from './gnupg.js';
+import { exported, fingerprints } from './gnupg.js';
 import { mistakesIn, read } from './reading.js';
+import { sshKey } from './sshkeys.js';
 
 const [john, jane, short] = [sshKey(), sshKey('ecdsa'), sshKey('rsa', '-b', '1024')];
 const all = exported();

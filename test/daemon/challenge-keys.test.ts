@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { keysOf } from '../../src/daemon/keynames.js';
 import { folderWithKeys, writeFile } from './folder.js';
-import { exported, exportedSecret, fingerprints, sshKey } from './gnupg.js';
+import { exported, exportedSecret, fingerprints } from './gnupg.js';
 import { mistakesIn, read } from './reading.js';
+import { sshKey } from './sshkeys.js';
 
 const john = sshKey();
 const rsa = sshKey('rsa', '-b', '2048');

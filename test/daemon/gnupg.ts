@@ -1,4 +1,4 @@
-/** Keys made by the real gpg and ssh-keygen for tests: of several people, in every state that a key can be in. */
+/** Keys made by the real gpg for tests: of several people, in every state that a key can be in. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -59,22 +59,4 @@ export function exported(names: readonly string[] = [], ...options: readonly str
 
 export function exportedSecret(name: string): Buffer {
   return gpg('--export-secret-keys', name);
-}
-
-/** A new key of SSH. @returns the line of its .pub file, and the fingerprint that ssh-keygen -l shows */
-export function sshKey(
-  type = 'ed25519',
-  ...more: readonly string[]
-): { readonly line: string; readonly fingerprint: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'portknock-ssh-'));
-  try {
-    const path = join(folder, 'id');
-    spawnSync('ssh-keygen', ['-q', '-t', type, ...more, '-N', '', '-C', 'a comment', '-f', path]);
-    const [, fingerprint = ''] = spawnSync('ssh-keygen', ['-lf', path], { encoding: 'utf8' }).stdout.split(
-      ' ',
-    );
-    return { line: readFileSync(`${path}.pub`, 'utf8').trim(), fingerprint };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 }

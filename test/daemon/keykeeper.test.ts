@@ -10,8 +10,9 @@ import { KeyKeeper, withKeys } from '../../src/daemon/keykeeper.js';
 import { keysOf } from '../../src/daemon/keynames.js';
 import { readConfig } from '../../src/daemon/settings.js';
 import { folderWithKeys, writeFile } from './folder.js';
-import { exported, fingerprints, sshKey } from './gnupg.js';
+import { exported, fingerprints } from './gnupg.js';
 import { Logbook, until } from './logbook.js';
+import { sshKey } from './sshkeys.js';
 
 const [john, jane] = [sshKey(), sshKey()];
 const johns = `ssh-ed25519 ${john.fingerprint}`;

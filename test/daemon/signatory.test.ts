@@ -6,6 +6,7 @@ import type { Answer, Order } from '../../src/daemon/signatory.js';
 import type { Claim, Judgement, Signer } from '../../src/methods/challenge/site.js';
 import { parseAddress } from '../../src/net/address.js';
 import { Gnupg, type GnupgKey } from '../crypto/gnupg.js';
+import type { Scope } from '../e2e/harness/program.js';
 
 const gnupg = new Gnupg({ after });
 const text = Buffer.from('portknock challenge 1\nsite: name test\ndoor: ssh\n');
@@ -110,7 +111,10 @@ class Thread {
   readonly #answers: Answer[] = [];
   #waiting: ((answer: Answer) => void) | undefined;
 
-  constructor() {
+  constructor(scope: Scope) {
+    scope.after(async () => {
+      await this.#worker.terminate();
+    });
     this.#worker.on('message', (answer: Answer) => {
       if (this.#waiting === undefined) this.#answers.push(answer);
       else this.#waiting(answer);
@@ -131,16 +135,13 @@ class Thread {
     const answer = await this.next();
     return answer.say === 'judgements' ? answer.judgements : assert.fail(answer.say);
   }
-
-  async end(): Promise<void> {
-    await this.#worker.terminate();
-  }
 }
 
 function claimOf({ signature, signed: message = text }: Pick<Case, 'signature' | 'signed'>): Claim {
   const source = parseAddress('192.0.2.1') ?? assert.fail();
   const at = Date.now();
   const rest = {
+    outcome: 'claim',
     door: 'ssh',
     outcome: 'claim',
     kind: 'openpgp',
@@ -166,8 +167,8 @@ function expectedOf({ by, expected }: Case): string {
 }
 
 for (const verifyWith of ['openpgpjs', 'gpgv'] as const) {
-  test(`signatures of the real gpg, judged with ${verifyWith}`, async () => {
-    const thread = new Thread();
+  test(`signatures of the real gpg, judged with ${verifyWith}`, async scope => {
+    const thread = new Thread(scope);
     assert.deepEqual(await thread.next(), { say: 'ready' });
     thread.say({ say: 'settings', settings: { signers, verifyWith } });
     const judgements = await thread.judge(cases.map(claimOf));
@@ -175,12 +176,11 @@ for (const verifyWith of ['openpgpjs', 'gpgv'] as const) {
       cases.map(({ name }, at) => [name, wordOf(judgements[at])]),
       cases.map(each => [each.name, expectedOf(each)]),
     );
-    await thread.end();
   });
 }
 
-test('settings count from their place in the order on', async () => {
-  const thread = new Thread();
+test('settings count from their place in the order on', async scope => {
+  const thread = new Thread(scope);
   await thread.next();
   const claim = claimOf(signed('ed25519'));
   const without = signers.filter(({ client }) => client !== 'ed25519');
@@ -191,5 +191,4 @@ test('settings count from their place in the order on', async () => {
   const answers = [await thread.next(), await thread.next()];
   const words = answers.map(answer => (answer.say === 'judgements' ? answer.judgements.map(wordOf) : answer));
   assert.deepEqual(words, [[`good ed25519 ${keys.ed25519.fingerprint}`], ['unknown-key']]);
-  await thread.end();
 });

@@ -27,7 +27,7 @@ export interface DaemonSettings {
   readonly sequenceNumber?: Settings;
   readonly datagram?: Settings;
   /** Its site key is that of the port sequences, unless it says otherwise. */
-  readonly challenge?: Settings;
+  readonly challenge?: Settings | undefined;
   readonly firewall?: Settings;
   readonly guard?: Settings;
   readonly basePort?: number;
