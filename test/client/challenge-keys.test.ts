@@ -30,7 +30,6 @@ makeSshKey(keys.ecdsa, 'ecdsa', '', '-b', '384');
 makeSshKey(keys.rsa, 'rsa', '', '-b', '2048');
 makeSshKey(keys.rsa4096, 'rsa', '', '-b', '4096');
 makeSshKey(keys.locked, 'ed25519', 'secret');
-makeSshKey(`${folder}/huge`, 'rsa', '', '-b', '5120');
 
 const server = await ChallengeServer.open(
   end,
@@ -137,6 +136,13 @@ test('a key file, armoured or not, with a passphrase from everywhere it can come
   const passwordFile = `${user.folder}/password`;
   writeFileSync(passwordFile, 'secret\n', { mode: 0o600 });
   await opens(user, ['--key-file', locked, '--password-file', passwordFile]);
+  const profile = { portknock: 1, name: 'work', host: '127.0.0.1', method: 'challenge', site: 'test' };
+  const sign = { key_file: locked };
+  const input = JSON.stringify({ ...profile, port: server.port, sign, doors: { ssh: {} } });
+  assert.equal((await user.run(['import', '-'], { input })).status, 0);
+  const before = server.knocks.length;
+  assert.equal((await user.run(['work', 'ssh', '--password-file', passwordFile])).status, 0);
+  await server.first(before + 1);
   await refuses(
     user,
     ['--key-file', locked],
@@ -152,7 +158,7 @@ test('a key file with a signing subkey alone', async t => {
   own.generate('Sub <sub@doe.com>', 'ed25519', 'secret');
   const fingerprint = /^fpr:+([0-9A-F]{40}):/m.exec(own.run('--with-colons', '--list-keys').toString())![1]!;
   const given = ['--pinentry-mode', 'loopback', '--passphrase', 'secret'];
-  own.run(...given, '--quick-add-key', fingerprint, 'rsa3072', 'sign', '1y');
+  own.run(...given, '--quick-add-key', fingerprint, 'ed25519', 'sign', '1y');
   const withSubkey = await ChallengeServer.open(
     t,
     { openpgp: [own.publicKey(fingerprint)] },
@@ -193,17 +199,31 @@ test('ssh-agent, with every type of key; the first, or the one that is named', a
     assert.equal((await opens(user, ['--ssh'], agent.environment)).stderr, '', name);
   }
   const agent = await SshAgent.start(t, mkdtempSync(`${folder}/a`));
-  agent.add(`${folder}/huge`, keys.ed25519);
+  agent.add(keys.ecdsa);
+  agent.add(keys.ed25519);
   await opens(user, ['--ssh-key', `${keys.ed25519}.pub`], agent.environment);
+  const { stderr } = await opens(user, ['--ssh'], agent.environment);
+  assert.match(
+    stderr,
+    /signing with the first of the agent's 2 keys, ecdsa-sha2-nistp384 key SHA256:.*another: --ssh-key FILE\.pub/,
+  );
+});
+
+test('a signature that is too long for a response is not sent', async t => {
+  const user = new User(t);
+  const modulus = Buffer.alloc(641, 0xff);
+  modulus[0] = 0;
+  const blob = Buffer.concat([text('ssh-rsa'), text(Uint8Array.of(1, 0, 1)), text(modulus)]);
+  const signature = text(Buffer.concat([text('rsa-sha2-512'), text(Buffer.alloc(640, 1))]));
+  const signs = (socket: Socket) => socket.write(text(Buffer.concat([Uint8Array.of(14), signature])));
   await refuses(
     user,
     ['--ssh'],
     [
-      /signing with the first of the agent's 2 keys, ssh-rsa key SHA256:.*another: --ssh-key FILE\.pub/,
       /the signature has \d+ bytes, and a response has room for 64 to 1114/,
       /Ed25519, ECDSA and RSA up to 4096 bits fit/,
     ],
-    agent.environment,
+    strangeAgent(t, `${folder}/long`, signs, blob),
   );
 });
 
@@ -242,18 +262,24 @@ function lonely(user: User): string {
 }
 
 /** An agent of the test's own, with one key, that does with a request to sign what it is told. */
-function strangeAgent(t: Scope, path: string, answer: (socket: Socket) => void): Record<string, string> {
-  const blob = Buffer.from(publicLine(keys.ed25519).split(' ')[1]!, 'base64');
-  const text = (bytes: Buffer) => Buffer.concat([length(bytes.length), bytes]);
-  const list = text(
-    Buffer.concat([Uint8Array.of(12), length(1), text(blob), text(Buffer.from('a\x1b[2Jb'))]),
-  );
+function strangeAgent(
+  t: Scope,
+  path: string,
+  answer: (socket: Socket) => void,
+  blob: Buffer = Buffer.from(publicLine(keys.ed25519).split(' ')[1]!, 'base64'),
+): Record<string, string> {
+  const list = text(Buffer.concat([Uint8Array.of(12), length(1), text(blob), text('a\x1b[2Jb')]));
   const listener = createServer(socket => {
     socket.on('error', () => {});
     socket.on('data', request => (request[4] === 11 ? socket.write(list) : answer(socket)));
   }).listen(path);
   t.after(() => void listener.close());
   return { SSH_AUTH_SOCK: path };
+}
+
+/** A `string` of SSH's. */
+function text(bytes: Uint8Array | string): Buffer {
+  return Buffer.concat([length(bytes.length), Buffer.from(bytes)]);
 }
 
 function length(value: number): Buffer {
