@@ -1,9 +1,11 @@
 /** What signs the answers to challenges: the real gpg, ssh-agent and ssh-keygen, and key files; and each of their refusals. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { after, test } from 'node:test';
+import { Agent } from '../../src/client/signing/agent.js';
 import type { Scope } from '../e2e/harness/program.js';
 import { ChallengeServer } from './challengeserver.js';
 import { Gnupg } from './gnupg.js';
@@ -302,6 +304,19 @@ test('ssh-agent that refuses to sign, closes, or answers with nonsense', async t
   await refuses(user, ['--ssh'], [/ssh-agent cannot be asked .*it closed the connection/], closing);
   const endless = strangeAgent(t, `${folder}/endless`, socket => socket.write(Buffer.alloc(8, 0xff)));
   await refuses(user, ['--ssh'], [/ssh-agent cannot be asked/], endless);
+});
+
+test('an agent that hangs is given up', async t => {
+  const path = `${folder}/hanging`;
+  const listener = createServer(socket => socket.on('error', () => {})).listen(path);
+  t.after(() => void listener.close());
+  await once(listener, 'listening');
+  const agent = new Agent(path, { listMs: 50, signMs: 50 });
+  await assert.rejects(agent.list(undefined), /ssh-agent does not answer \(.*hanging\)/);
+  await assert.rejects(
+    agent.sign({ blob: new Uint8Array(4), name: 'x' }, new Uint8Array(1), undefined),
+    /does not answer/,
+  );
 });
 
 test('ssh-keygen signs where no agent has the key', async t => {
