@@ -54,9 +54,11 @@ function configOf(client: Partial<SignerClientSettings> = {}, siteKeyOf: Uint8Ar
     portSequence: undefined,
     doors: [door('ssh'), command],
     clients: [{ ...signer, ...client }],
-    challenge: { port, siteKey: siteKeyOf, site: '', skewMs: 300_000, verifyWith: 'openpgpjs' },
+    challenge: { port, siteKey: siteKeyOf, site: '', skewMs: 300_000, verifyWith: 'openpgpjs', keySources },
   };
 }
+
+const keySources = { keyring: undefined, clients: [] };
 
 interface Sent {
   readonly at: number;
