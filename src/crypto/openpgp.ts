@@ -13,10 +13,12 @@ import {
   type PublicKey,
   config as preset,
   readKey,
+  readKeys,
   readSignature,
   SignaturePacket,
   type Subkey,
 } from 'openpgp';
+import { isOneSignaturePacket } from './openpgppacket.js';
 
 export type { PublicKey };
 
@@ -73,29 +75,6 @@ export async function readDetachedSignature(
   } catch {
     return 'malformed';
   }
-}
-
-const signatureTag = 2;
-
-/** Whether all of it is one packet with a signature in it (RFC 9580 section 4.2). */
-function isOneSignaturePacket(bytes: Uint8Array): boolean {
-  const [head = 0, first = 0] = bytes;
-  const isNew = (head & 0xc0) === 0xc0;
-  const tag = isNew ? head & 0x3f : (head & 0x3c) >> 2;
-  if ((head & 0x80) === 0 || tag !== signatureTag) return false;
-  if (!isNew) {
-    const size = [1, 2, 4][head & 3];
-    return size !== undefined && 1 + size + numberAt(bytes, 1, size) === bytes.length;
-  }
-  if (first < 192) return 2 + first === bytes.length;
-  if (first < 224) return 3 + ((first - 192) << 8) + (bytes[2] ?? 0) + 192 === bytes.length;
-  return first === 255 && 6 + numberAt(bytes, 2, 4) === bytes.length;
-}
-
-function numberAt(bytes: Uint8Array, at: number, size: number): number {
-  let value = 0;
-  for (let next = at; next < at + size; next++) value = value * 256 + (bytes[next] ?? 0);
-  return value;
 }
 
 /** RFC 9580 section 5.2.3.7: what is critical and not understood makes a signature bad. */
@@ -204,4 +183,38 @@ export async function keyStateAt(key: PublicKey, at: number): Promise<KeyState> 
     const state = stateBy(error);
     return state === 'weak' ? 'unusable' : state;
   }
+}
+
+/** The user ids that a key vouches for itself and has not revoked. @param at milliseconds since 1970 */
+export async function userIdsAt(key: PublicKey, at: number): Promise<string[]> {
+  const found: string[] = [];
+  for (const user of key.users) {
+    const isValid = await user.verify(new Date(at), config).then(
+      () => true,
+      () => false,
+    );
+    if (isValid && user.userID !== null) found.push(user.userID.userID);
+  }
+  return found;
+}
+
+/** The public keys of one block. @param block armoured where it is text, otherwise binary */
+export async function readPublicKeys(
+  block: Uint8Array | string,
+): Promise<PublicKey[] | 'private' | 'malformed'> {
+  try {
+    const keys = await (typeof block === 'string'
+      ? readKeys({ armoredKeys: block, config: lenient })
+      : readKeys({ binaryKeys: block, config: lenient }));
+    return keys.some(key => key.isPrivate()) ? 'private' : keys;
+  } catch {
+    return 'malformed';
+  }
+}
+
+/** The fingerprints of those parts of a key that are RSA of less than 2048 bits. */
+export function weakPartsOf(key: PublicKey): string[] {
+  return (key.getKeys() as (PublicKey | Subkey)[])
+    .filter(part => (part.getAlgorithmInfo().bits ?? config.minRSABits) < config.minRSABits)
+    .map(part => part.getFingerprint());
 }

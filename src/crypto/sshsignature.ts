@@ -82,33 +82,38 @@ export function verifySshSignature(
   if (key === undefined) return 'unsupported';
   const reader = new WireReader(signature);
   const [type, blob] = [reader.name(), reader.string()];
-  const presence = key.application === undefined ? undefined : readPresence(reader);
+  const attested = key.application === undefined ? undefined : readAttested(reader);
   if (!reader.isDone || type === undefined || blob === undefined) return 'bad-signature';
   const hash = hashFor(key, type);
   if (hash === undefined) return type === 'ssh-rsa' ? 'weak-signature' : 'bad-signature';
   const data = signedData(namespace, hashName, message);
-  const isGood = isSigned(key, hash, presence === undefined ? data : presence.wrap(key, data), blob);
-  return isGood ? (presence ?? noPresence) : 'bad-signature';
-}
-
-const noPresence: Presence = { isHardware: false, wasTouched: false, wasVerified: false };
-
-interface SignedPresence extends Presence {
-  /** What a hardware key signs in the place of `data`. */
-  wrap(key: SshPublicKey, data: Uint8Array): Uint8Array;
-}
-
-function readPresence(reader: WireReader): SignedPresence | undefined {
-  const [flags, counter] = [reader.byte(), reader.uint32()];
-  if (flags === undefined || counter === undefined) return undefined;
-  const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest();
+  if (!isSigned(key, hash, attested === undefined ? data : wrap(key, attested, data), blob)) {
+    return 'bad-signature';
+  }
+  const flags = attested?.flags ?? 0;
   return {
-    isHardware: true,
+    isHardware: attested !== undefined,
     wasTouched: (flags & touched) !== 0,
     wasVerified: (flags & verified) !== 0,
-    wrap: ({ application = new Uint8Array() }, data) =>
-      concatenate(sha256(application), Uint8Array.of(flags), encodeUint32(counter), sha256(data)),
   };
+}
+
+/** What a hardware key says beside its signature. */
+interface Attested {
+  readonly flags: number;
+  readonly counter: number;
+}
+
+function readAttested(reader: WireReader): Attested | undefined {
+  const [flags, counter] = [reader.byte(), reader.uint32()];
+  return flags === undefined || counter === undefined ? undefined : { flags, counter };
+}
+
+/** What a hardware key signs in the place of `data`. */
+function wrap({ application }: SshPublicKey, { flags, counter }: Attested, data: Uint8Array): Uint8Array {
+  const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest();
+  const said = concatenate(Uint8Array.of(flags), encodeUint32(counter));
+  return concatenate(sha256(application ?? new Uint8Array()), said, sha256(data));
 }
 
 const rsaHashes: ReadonlyMap<string, SshHash> = new Map([

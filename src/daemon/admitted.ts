@@ -29,6 +29,6 @@ export function tellAdmitted(
   const ports = numberedPorts([door]);
   const port = guard?.markUsed(number, ports);
   const services = (port === undefined ? ports : [port]).map(each => `tcp/${each}`).join(' or ');
-  const text = `opened ${whoOpens(door, client, address)}: a connection to ${services}, by its sequence number`;
+  const text = `opened ${whoOpens(door, { client, source: address })}: a connection to ${services}, by its sequence number`;
   teller.knock({ ...told, outcome: 'opened' }, 'info', text);
 }

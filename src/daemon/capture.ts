@@ -130,3 +130,11 @@ function follow(path: string, config: Config): ChildProcess {
   ];
   return spawn('tail', args, { stdio: ['ignore', 'pipe', 'inherit'] });
 }
+
+/** @returns the exit status of a daemon that can hear no knock any more */
+export function captureEnded({ capture }: Config, log: Log): number {
+  const isExpected = capture.from === 'stdin';
+  const text = 'the capture has ended: no knock can be heard any more';
+  log[isExpected ? 'info' : 'error']({ event: 'capture' }, text);
+  return isExpected ? 0 : 1;
+}

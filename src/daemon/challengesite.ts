@@ -35,7 +35,7 @@ export interface ChallengeSiteSettings extends Pick<ChallengeSettings, 'port' | 
 /** Undefined where there are no challenges. */
 export function challengeSettings({ challenge, doors, clients }: Config): ChallengeSiteSettings | undefined {
   if (challenge === undefined) return undefined;
-  const { siteKey, ...settings } = challenge;
+  const { siteKey, keySources: _, ...settings } = challenge;
   return {
     ...settings,
     siteKey: siteKey && hex(siteKey),

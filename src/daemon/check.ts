@@ -6,6 +6,7 @@ import { formatDuration, roughly } from '../system/duration.js';
 import { describeCertificate } from './certificates.js';
 import { describeCommand, mainCommand } from './command.js';
 import type {
+  ChallengeSettings,
   ClientSettings,
   Commands,
   Config,
@@ -14,6 +15,7 @@ import type {
   PortSequenceSettings,
   SequenceSettings,
 } from './config.js';
+import { keysOf } from './keynames.js';
 import { formatService } from './schema.js';
 import { type GuessingOdds, guessingOdds } from './series.js';
 import { guardedServices } from './table.js';
@@ -24,16 +26,17 @@ export interface Checked {
 }
 
 export function check(config: Config): Checked {
-  const { doors, clients, portSequence, datagram, alwaysAllow } = config;
+  const { doors, clients, portSequence, datagram, challenge, alwaysAllow } = config;
   const lines = [
     `${config.file}: sound`,
     `guarded         ${describeGuarded(config)}`,
     `window          ${portSequence ? describeWindow(portSequence) : 'none: there is no [port_sequence]'}`,
     ...guessingOdds(config).map(odds => `numbers         ${describeOdds(config, odds)}`),
     ...(datagram === undefined ? [] : describeDatagrams(datagram)),
+    ...(challenge === undefined ? [] : describeChallenges(challenge)),
     `always allowed  ${alwaysAllow.map(({ text }) => text).join(', ') || 'nobody: only a knock opens'}`,
-    ...doors.map(door => `door            ${describeDoor(door, datagram)}`),
-    ...clients.map(client => `client          ${describeClient(client)}`),
+    ...doors.map(door => `door            ${describeDoor(door, config)}`),
+    ...clients.flatMap(describeWithKeys),
   ];
   return { text: `${lines.join('\n')}\n`, warnings: [...config.warnings, ...surroundings(config)] };
 }
@@ -75,7 +78,25 @@ function describeDatagrams({ authorities, serverCertificate, ...settings }: Data
   ];
 }
 
-function describeDoor(door: Door, datagram: DatagramSettings | undefined): string {
+function describeChallenges({
+  port,
+  siteKey,
+  site,
+  skewMs,
+  verifyWith,
+  keySources,
+}: ChallengeSettings): string[] {
+  const who = siteKey === undefined ? `everybody, as "${site}"` : 'who has the site key';
+  const judge = verifyWith === 'gpgv' ? 'gpgv' : 'OpenPGP.js';
+  const ring = keySources.keyring;
+  return [
+    `challenges      udp/${port} answers ${who}, clocks within ${formatDuration(skewMs)}`,
+    ...(ring === undefined ? [] : [`keyring         ${ring}, signatures verified by ${judge}`]),
+  ];
+}
+
+function describeDoor(door: Door, { datagram, clients }: Config): string {
+  const isSigned = clients.some(({ kind, doors }) => kind === 'signer' && doors.includes(door.name));
   const span = formatDuration(door.openForMs);
   if (door.kind === 'services') {
     const services = door.services.map(formatService).join(', ');
@@ -83,9 +104,9 @@ function describeDoor(door: Door, datagram: DatagramSettings | undefined): strin
     const datagramSpan = formatDuration(datagram?.openForMs ?? 0);
     const once = door.singleUse ? ', for one connection' : '';
     const byDatagram = door.datagram ? `; a datagram opens ${one} for ${datagramSpan}` : '';
-    if (isOpened(door)) {
+    if (isOpened(door) || isSigned || !(door.sequenceNumber || door.datagram)) {
       const numbers = door.sequenceNumber ? '; a sequence number lets one connection in' : '';
-      return `${describeKnock(door)} opens ${services} for ${span}${once}${numbers}${byDatagram}`;
+      return `${describeKnock(door, isSigned)} opens ${services} for ${span}${once}${numbers}${byDatagram}`;
     }
     if (door.sequenceNumber) {
       return `${door.name} (sequence number) lets one connection in to ${services}${byDatagram}`;
@@ -93,7 +114,7 @@ function describeDoor(door: Door, datagram: DatagramSettings | undefined): strin
     return `${door.name} (datagram) opens ${these}${services} for ${datagramSpan}${once}`;
   }
   const close = door.closeRun === undefined ? '' : `, and after ${span} ${named(door.closeRun)}`;
-  return `${describeKnock(door)} runs ${named(door.run)}${close}`;
+  return `${describeKnock(door, isSigned)} runs ${named(door.run)}${close}`;
 }
 
 /** Whether a client's knock or a sequence opens it for a time. */
@@ -106,12 +127,13 @@ function named(commands: Commands): string {
   return command === undefined ? 'nothing' : describeCommand(command);
 }
 
-function describeKnock({ name, command, sequence }: Door): string {
+function describeKnock({ name, command, sequence }: Door, isSigned: boolean): string {
   const ways = [
     ...(command === undefined ? [] : [`command ${command}`]),
     ...(sequence === undefined ? [] : [describeSequence(sequence)]),
+    ...(isSigned ? ['signature'] : []),
   ];
-  return `${name} (${ways.join('; ')})`;
+  return `${name} (${ways.join('; ') || 'of no client yet'})`;
 }
 
 function describeSequence({ steps, timeoutMs, oneTimeFile }: SequenceSettings): string {
@@ -120,9 +142,19 @@ function describeSequence({ steps, timeoutMs, oneTimeFile }: SequenceSettings): 
   return `${once} ${steps.map(formatStep).join(' ')} within ${formatDuration(timeoutMs)}`;
 }
 
+const kinds = { psk: 'sequence numbers', signer: 'signatures' } as const;
+
+function describeWithKeys(client: ClientSettings): string[] {
+  const keys =
+    client.kind === 'signer'
+      ? keysOf(client).map(({ name }) => `key             ${client.name}: ${name}`)
+      : [];
+  return [`client          ${describeClient(client)}`, ...keys];
+}
+
 function describeClient(client: ClientSettings): string {
   const kind =
-    client.kind === 'sealed' ? `id ${client.id}` : client.kind === 'psk' ? 'sequence numbers' : client.kind;
+    client.kind === 'sealed' ? `id ${client.id}` : client.kind === 'classic' ? 'classic' : kinds[client.kind];
   return `${client.name} (${kind}) may use ${client.doors.join(', ')}${client.revoked ? '; removed' : ''}`;
 }
 

@@ -10,6 +10,7 @@ import type { SequenceNumberProfile } from '../system/numberprofile.js';
 import { isProfileName, type PortSequenceProfile, type ProfileDoor } from '../system/profile.js';
 import type { ClientSettings, Config, Door, SealedClientSettings } from './config.js';
 import { createFile, replaceFile } from './files.js';
+import { describeKeys } from './keynames.js';
 import { formatService, namePattern } from './schema.js';
 import { readConfig } from './settings.js';
 import { readToml } from './toml.js';
@@ -96,7 +97,7 @@ function addSealedClient(config: Config, request: ClientRequest): PortSequencePr
   return profileOf(config, { kind: 'sealed', name, doors, revoked: false, id, key, addressRequired }, host);
 }
 
-function doorsLine(doors: readonly { readonly name: string }[]): string {
+export function doorsLine(doors: readonly { readonly name: string }[]): string {
   return `doors = [${doors.map(({ name }) => `"${name}"`).join(', ')}]`;
 }
 
@@ -104,16 +105,29 @@ function doorsLine(doors: readonly { readonly name: string }[]): string {
 function addWithSecret(config: Config, name: string, file: string, secret: string, lines: string[]): void {
   createFile(file, secret, 0o600);
   try {
-    const text = readFileSync(config.file, 'utf8').trimEnd();
-    const table = ['[[client]]', `name = "${name}"`, ...lines].join('\n');
-    replaceFile(config.file, `${text}\n\n${table}\n`, path => void readConfig(path));
+    addTable(config, name, lines, () => {});
   } catch (error) {
     rmSync(file, { force: true });
     throw error;
   }
 }
 
-function requireNewClient(config: Config, { name, doors }: ClientRequest): void {
+/** Puts a client's table behind the configuration. @param check what the new one must come to, or it throws */
+export function addTable(
+  config: Config,
+  name: string,
+  lines: readonly string[],
+  check: (config: Config) => void,
+): void {
+  const text = readFileSync(config.file, 'utf8').trimEnd();
+  const table = ['[[client]]', `name = "${name}"`, ...lines].join('\n');
+  replaceFile(config.file, `${text}\n\n${table}\n`, path => check(readConfig(path)));
+}
+
+export function requireNewClient(
+  config: Config,
+  { name, doors }: Pick<ClientRequest, 'name' | 'doors'>,
+): void {
   if (!namePattern.test(name)) {
     throw new OperatorError(
       'usage',
@@ -179,7 +193,7 @@ function profileOf(
 }
 
 /** What the profile is called unless its owner says otherwise: the first word of the server's name. */
-function profileName(host: string): string {
+export function profileName(host: string): string {
   const isAddress = /^[\d.]+$|:/.test(host);
   const word = isAddress ? host.replaceAll(':', '-') : (host.split('.')[0] ?? '');
   const name = word
@@ -236,6 +250,6 @@ function identity(client: ClientSettings): [id: string, doors: string, address: 
   const doors = client.doors.join(',');
   if (client.kind === 'classic') return ['-', doors, 'classic (can be replayed)'];
   if (client.kind === 'psk') return ['-', doors, 'sequence numbers'];
-  if (client.kind === 'signer') return ['-', doors, 'signatures'];
+  if (client.kind === 'signer') return ['-', doors, describeKeys(client)];
   return [String(client.id), doors, client.addressRequired ? 'required' : 'optional'];
 }

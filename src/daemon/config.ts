@@ -157,6 +157,23 @@ export interface DatagramSettings {
   readonly revocation: RevocationSettings;
 }
 
+/** What the keys of one client are, as the configuration says it. */
+export interface KeySource {
+  readonly client: string;
+  readonly revoked: boolean;
+  /** User ids and fingerprints. */
+  readonly openpgp: readonly string[];
+  /** Full paths, and keys themselves. */
+  readonly ssh: readonly string[];
+}
+
+/** Where the keys of clients come from, so that they can be read again when they change. */
+export interface KeySources {
+  /** The full path of a file or folder. */
+  readonly keyring: string | undefined;
+  readonly clients: readonly KeySource[];
+}
+
 /** Challenges that are answered with signatures. */
 export interface ChallengeSettings {
   /** The UDP port that hellos and responses come to. */
@@ -169,6 +186,7 @@ export interface ChallengeSettings {
   readonly skewMs: number;
   /** Who judges signatures of OpenPGP. */
   readonly verifyWith: 'openpgpjs' | 'gpgv';
+  readonly keySources: KeySources;
 }
 
 /** A file of the administrator's own rules, which stand in our table. */
@@ -214,6 +232,11 @@ export interface Config {
 /** The client of a knock that names none. */
 export const anyone = '*';
 
+/** Whether a client can have nothing opened any more: it was taken out, or all of its keys were. */
+function isOut(client: ClientSettings): boolean {
+  return client.revoked || (client.kind === 'signer' && client.openpgp.length + client.ssh.length === 0);
+}
+
 interface Permitted {
   readonly kind: ClientSettings['kind'];
   readonly revoked: boolean;
@@ -228,9 +251,9 @@ export class Permissions {
   constructor(config: Config) {
     this.#doors = new Map(config.doors.map(door => [door.name, door]));
     this.#clients = new Map(
-      config.clients.map(({ name, kind, revoked, doors }) => [
-        name,
-        { kind, revoked, doors: new Set(doors) },
+      config.clients.map(client => [
+        client.name,
+        { kind: client.kind, revoked: isOut(client), doors: new Set(client.doors) },
       ]),
     );
   }

@@ -12,6 +12,13 @@ export const counterNames = [
   'datagrams malformed',
   'datagrams dropped',
   'verifier restarts',
+  'hellos',
+  'challenges sent',
+  'challenges not sent',
+  'responses',
+  'challenges malformed',
+  'challenges dropped',
+  'signatory restarts',
   ...reasons.map(reason => `refused ${reason}` as const),
 ] as const;
 

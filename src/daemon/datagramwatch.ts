@@ -7,9 +7,7 @@ import { type Knock, type Refusal, reasons, type Verdict } from '../methods/knoc
 import { type Packet, udp } from '../net/packet.js';
 import type { Counters } from './counters.js';
 import type { DatagramSiteSettings } from './datagramsite.js';
-import type { Floor } from './floor.js';
 import { encodeFrame, packService, type Trouble, troubles } from './frames.js';
-import { Heard } from './heard.js';
 import type { ListsNews } from './instructions.js';
 import type { Memory } from './memory.js';
 import { Quota } from './quota.js';
@@ -27,9 +25,6 @@ const troubleQuota = 5;
 
 /** What of the listener it works with. */
 export interface Surroundings {
-  /** The descriptor of the file of accepted datagrams. */
-  readonly file: number;
-  readonly floor: Floor;
   readonly memory: Memory;
   readonly counters: Counters;
   /** Of refusals that are told. */
@@ -57,7 +52,7 @@ export class DatagramWatch {
         summarise();
       },
       trouble: (what: Trouble) => this.#tellTrouble(what, 1),
-      heard: () => memory.heard?.digests() ?? new Uint8Array(0),
+      heard: () => memory.digests(),
     };
     this.#verification = new Verification(program, events, randomBytes(36));
   }
@@ -69,7 +64,6 @@ export class DatagramWatch {
 
   configure(settings: DatagramSiteSettings | undefined): void {
     this.#isOn = settings !== undefined;
-    if (settings !== undefined) this.#openMemory(settings.skewMs);
     this.#verification.configure(settings);
   }
 
@@ -99,16 +93,6 @@ export class DatagramWatch {
     const isNoise = decision.reason === 'bad-tag' && decision.detail === unreadable;
     const quota = isNoise ? this.#unreadableQuota : this.#with.quota;
     if (quota.take(decision.at)) this.#with.tell(refusalFrame(decision));
-  }
-
-  #openMemory(skewMs: number): void {
-    const { memory, file, floor } = this.#with;
-    if (memory.heard !== undefined) {
-      memory.heard.skewMs = skewMs;
-      return;
-    }
-    memory.heard = new Heard(file, floor, skewMs);
-    if (memory.heard.damaged > 0) this.#tellTrouble('damaged-datagrams', memory.heard.damaged);
   }
 
   #tellTrouble(what: Trouble, value: number): void {

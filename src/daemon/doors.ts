@@ -83,7 +83,7 @@ export class DoorReader extends TableReader {
       const message = `door "${name}": sequence numbers are for TCP alone, and it has ${formatService(other)}`;
       this.mistake([...path, 'services'], message, 'give its UDP services a door of their own');
     }
-    if (opensOtherwise(table) || this.#takesDatagrams(table)) return;
+    if (opensOtherwise(table) || this.#takesDatagrams(table) || this.#takesSignatures) return;
     const hint = 'leave it out: a number lets in one connection, and opens nothing that could be closed';
     this.#refuseStray(table, path, ['open_for', 'single_use'], '"command" or "sequence"', hint);
   }
@@ -91,6 +91,11 @@ export class DoorReader extends TableReader {
   /** Whether a datagram may open its services: unless it says otherwise, where datagrams are heard. */
   #takesDatagrams({ services, datagram = true }: Table<'door'>): boolean {
     return services !== undefined && datagram && this.document.value['datagram'] !== undefined;
+  }
+
+  /** Whether clients that answer challenges can ask for doors, which they do by name. */
+  get #takesSignatures(): boolean {
+    return this.document.value['challenge'] !== undefined;
   }
 
   #checkDatagram(table: Table<'door'>, path: Path): void {
@@ -103,7 +108,7 @@ export class DoorReader extends TableReader {
         'it says who may send them, with "ca_file" and the keys of this server',
       );
     }
-    if (!this.#takesDatagrams(table) || opensOtherwise(table)) return;
+    if (!this.#takesDatagrams(table) || opensOtherwise(table) || this.#takesSignatures) return;
     const given = (this.document.value['door'] as object[])[path[1] as number]!;
     if (!('open_for' in given)) return;
     const { line } = this.place([...path, 'open_for']);
@@ -133,7 +138,8 @@ export class DoorReader extends TableReader {
     if (sequence === undefined && file === undefined) {
       this.#refuseStray(table, path, sequenceKeys, '"sequence"');
       const hint = 'number it for clients with "command", or give it a "sequence" or sequence_number = true';
-      if (command === undefined && !table.sequence_number && !this.#takesDatagrams(table))
+      const isAskedFor = table.sequence_number || this.#takesDatagrams(table) || this.#takesSignatures;
+      if (command === undefined && !isAskedFor)
         this.mistake(path, `door "${name}": "command" is missing`, hint);
       return undefined;
     }

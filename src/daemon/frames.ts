@@ -26,12 +26,21 @@ const kinds = [
   'admitted',
   'datagram',
   'datagram-refused',
+  'challenge-refused',
   'trouble',
 ] as const;
 export type FrameKind = (typeof kinds)[number];
 
 /** What the listener may have to report of itself; the place in the list is the code in a frame. */
-export const troubles = ['verifier-hung', 'verifier-died', 'bad-lists', 'damaged-datagrams'] as const;
+export const troubles = [
+  'verifier-hung',
+  'verifier-died',
+  'bad-lists',
+  'damaged-datagrams',
+  'signatory-hung',
+  'signatory-died',
+  'unsent-challenge',
+] as const;
 export type Trouble = (typeof troubles)[number];
 
 export interface Frame {
@@ -47,7 +56,7 @@ export interface Frame {
   /** Names, or empty. */
   readonly door: string;
   readonly client: string;
-  /** A certificate's serial number in hexadecimal, or empty. */
+  /** A certificate's serial number, or 20 bytes of a key's fingerprint, in hexadecimal; or empty. */
   readonly serial: string;
 }
 

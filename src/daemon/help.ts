@@ -15,6 +15,8 @@ Keeps services out of everybody's sight, and lets in who knocks.
     --spelling ordered         knocks of 16 SYNs in order, in 256 ports (spread: any
                                19 of 32 SYNs, in 4096 ports)
     --sequence-number          no knocks: doors for connections with sequence numbers
+    --challenge [PORT]         no knocks: doors for who answers a challenge with a
+                               signature of SSH or OpenPGP (a port by chance)
     --user USER                whom the listener runs as (portknock)
     --always-allow NETWORK     who needs no knock; also added: the address that
                                you are connected from, but for
@@ -24,6 +26,8 @@ Keeps services out of everybody's sight, and lets in who knocks.
     --host HOST                where the client finds this machine
     --address optional         for a client behind NAT (required)
     --sequence-number          connects with sequence numbers, where the door takes both
+    --ssh-keys FILE|KEY        answers challenges: whose authorized_keys, or which key
+    --openpgp USER-ID          answers challenges: with this key of the keyring
   client list
   client remove NAME         refuse its knocks from now on
   status [--json]            what is open, who knocked, what was counted

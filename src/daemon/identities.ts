@@ -1,16 +1,16 @@
-/** The tables [[client]] of portknockd.toml → clients: by keys of their own, by classic passphrases, by psks. */
+/** The tables [[client]] of portknockd.toml → clients: by keys of their own, by classic passphrases, by psks, by signatures. */
 import { closestMatch } from 'leven';
 import { readKeyFile, readPassphraseFile } from '../system/secret.js';
 import type { ClientSettings, Door } from './config.js';
-import { DoorReader } from './doors.js';
 import type { Table } from './schema.js';
+import { SignerReader } from './signerkeys.js';
 import { isTable } from './tables.js';
 import type { Path } from './toml.js';
 
 export type Doors = readonly { readonly door: Door; readonly path: Path }[];
 export type Clients = readonly { readonly client: ClientSettings; readonly path: Path }[];
 
-export class ClientReader extends DoorReader {
+export class ClientReader extends SignerReader {
   protected readClients(doors: Doors): Clients {
     return this.sections('client').flatMap(({ table, path }) => {
       this.#checkDoorsOf(table, path, doors);
@@ -20,6 +20,7 @@ export class ClientReader extends DoorReader {
   }
 
   #client(table: Table<'client'>, path: Path): ClientSettings | undefined {
+    if (isSigner(table)) return this.readSigner(table, path);
     if (table.psk_file !== undefined) return this.#psk(table, path, table.psk_file);
     if (table.classic_passphrase_file !== undefined)
       return this.#classic(table, path, table.classic_passphrase_file);
@@ -91,6 +92,7 @@ export class ClientReader extends DoorReader {
 
   /** Whether this client has a way to ask for a door. */
   #checkDoorOf(client: Table<'client'>, place: Path, door: Door): void {
+    if (isSigner(client)) return;
     const pair = `client "${client.name}": door "${door.name}"`;
     if (client.psk_file !== undefined) {
       if (door.kind === 'services' && door.sequenceNumber) return;
@@ -102,4 +104,9 @@ export class ClientReader extends DoorReader {
       this.mistake(place, message, 'give the door a command up to 255');
     }
   }
+}
+
+/** Whether it answers challenges: such a client can ask for any door. */
+function isSigner({ openpgp, ssh_keys: sshKeys }: Table<'client'>): boolean {
+  return openpgp !== undefined || sshKeys !== undefined;
 }

@@ -25,6 +25,8 @@ export interface InitRequest {
   readonly spelling: Spelling | undefined;
   /** Whether doors are for sequence numbers, and not for knocks. */
   readonly sequenceNumber: boolean;
+  /** Whether doors are for who answers challenges, and not for knocks; a port to answer them at, 0 for one by chance. */
+  readonly challenge: number | undefined;
   /** Networks in text. */
   readonly alwaysAllow: readonly string[];
 }
@@ -58,7 +60,8 @@ export function init(request: InitRequest): string {
 }
 
 function configurationText(request: InitRequest): string {
-  const { doors, user, alwaysAllow, sequenceNumber } = request;
+  const { doors, user, alwaysAllow, sequenceNumber, challenge } = request;
+  const isNumbered = !sequenceNumber && challenge === undefined;
   const networks = alwaysAllow.map(text => {
     const network = parseNetwork(text);
     if (network !== undefined) return JSON.stringify(network.text);
@@ -69,20 +72,64 @@ function configurationText(request: InitRequest): string {
 
 user = "${user}"
 
-${sequenceNumber ? numberSection(request) : windowSection(request)}
+${sectionText(request)}
 [guard]
 # These reach every service without knocking.
 always_allow = [${networks.join(', ')}]
-${doors.map((door, index) => doorText(door, sequenceNumber ? undefined : index + 1)).join('')}
-# Clients follow here: portknockd client add NAME --door DOOR --host THIS-HOST
+${doors.map((door, index) => doorText(door, isNumbered ? index + 1 : undefined, sequenceNumber)).join('')}
+# Clients follow here: portknockd client add NAME --door DOOR --host THIS-HOST${challenge === undefined ? '' : clientText(doors)}
 `;
 }
 
-function numberSection({ basePort, spelling }: InitRequest): string {
-  if (basePort !== undefined || spelling !== undefined) {
-    const stray = basePort === undefined ? '--spelling' : '--base-port';
-    throw new OperatorError('usage', `${stray} has no meaning with --sequence-number: nothing is knocked`);
+function sectionText(request: InitRequest): string {
+  if (request.challenge !== undefined) return challengeSection(request, request.challenge);
+  return request.sequenceNumber ? numberSection(request) : windowSection(request);
+}
+
+function refuseWindow({ basePort, spelling }: InitRequest, option: string): void {
+  if (basePort === undefined && spelling === undefined) return;
+  const stray = basePort === undefined ? '--spelling' : '--base-port';
+  throw new OperatorError('usage', `${stray} has no meaning with ${option}: nothing is knocked`);
+}
+
+function challengeSection(request: InitRequest, port: number): string {
+  refuseWindow(request, '--challenge');
+  if (request.sequenceNumber) {
+    throw new OperatorError('usage', '--challenge and --sequence-number exclude each other', {
+      hint: 'write the other section into the file',
+    });
   }
+  return `[challenge]
+# Who answers a challenge with a signature of SSH or OpenPGP is let in. Nobody without the site key is answered.
+port = ${port === 0 ? randomPort(request.doors) : port}
+site_key_file = "site.key"
+# keyring = "keyring.gpg" # gpg --export --output keyring.gpg NAME...
+`;
+}
+
+/** Clear of the services that are to be opened. */
+function randomPort(doors: readonly string[]): number {
+  const taken = doors.flatMap(door => door.split(/[=,]/)).map(service => parseService(service)?.port);
+  const ports = Array.from(
+    { length: highestRandomPort - lowestRandomBase + 1 },
+    (_, at) => lowestRandomBase + at,
+  );
+  const free = ports.filter(port => !taken.includes(port));
+  return free[randomInt(free.length)]!;
+}
+
+function clientText(doors: readonly string[]): string {
+  return `
+# with --ssh-keys FILE-OR-KEY or --openpgp USER-ID; or by hand:
+#
+# [[client]]
+# name = "john"
+# ssh_keys = "/home/john/.ssh/authorized_keys"
+# doors = ["${doors[0]?.split('=')[0]}"]`;
+}
+
+function numberSection(request: InitRequest): string {
+  refuseWindow(request, '--sequence-number');
   return `[sequence_number]
 # Each number is good for so long, and so much longer for clocks that differ.
 period = "30s"
@@ -119,17 +166,17 @@ function randomBase(doors: readonly string[], spelling: Spelling): number {
   });
 }
 
-/** @param command its number, for knocks; undefined: for sequence numbers */
-function doorText(text: string, command: number | undefined): string {
+/** @param command its number, for knocks; undefined: for sequence numbers, or for who is asked for signatures */
+function doorText(text: string, command: number | undefined, sequenceNumber: boolean): string {
   const [name = '', list = ''] = text.split('=');
   const services = list.split(',');
   if (!namePattern.test(name) || !services.every(service => parseService(service) !== undefined)) {
     throw new OperatorError('usage', `--door expected something like ssh=tcp/22, got "${text}"`);
   }
+  const way = sequenceNumber ? 'sequence_number = true' : command === undefined ? '' : `command = ${command}`;
   return `
 [[door]]
 name = "${name}"
-${command === undefined ? 'sequence_number = true' : `command = ${command}`}
-services = [${services.map(service => `"${service}"`).join(', ')}]
-${command === undefined ? '' : 'open_for = "30s"\n'}`;
+${way === '' ? '' : `${way}\n`}services = [${services.map(service => `"${service}"`).join(', ')}]
+${sequenceNumber ? '' : 'open_for = "30s"\n'}`;
 }

@@ -1,5 +1,6 @@
 /** What the monitor says to the listener, a line of JSON each. */
 import type { CaptureKind } from './capture.js';
+import type { ChallengeSiteSettings } from './challengesite.js';
 import type { DatagramSiteSettings } from './datagramsite.js';
 import type { NumberSiteSettings } from './numbersite.js';
 import type { SequenceSiteSettings } from './sequences.js';
@@ -25,6 +26,9 @@ export interface Settings {
   readonly sequences: SequenceSiteSettings | undefined;
   readonly numbers: NumberSiteSettings | undefined;
   readonly datagrams: DatagramSiteSettings | undefined;
+  readonly challenges: ChallengeSiteSettings | undefined;
+  /** Whether hellos that come over IPv6 can be answered. */
+  readonly answersIPv6: boolean;
   /** Whether every stage of a plain sequence is to be told. */
   readonly tellsStages: boolean;
   /** Whether every packet is to be written to standard output. */

@@ -10,18 +10,21 @@ import { Socket } from 'node:net';
 import { type Knock, type Refusal, reasons, type Verdict } from '../methods/knock.js';
 import { PortSequence, type Site } from '../methods/port-sequence/recognise.js';
 import type { Fate, SequenceNumber } from '../methods/sequence-number/recognise.js';
-import { HitLines } from '../net/lines.js';
 import { readNflog } from '../net/nflog.js';
 import { decodePacket, fillFromHit, newPacket, type Packet } from '../net/packet.js';
 import type { PacketEvents } from '../net/packetevents.js';
 import { readPackets } from '../net/packetsocket.js';
+import type { ReplySockets } from '../net/replysocket.js';
 import { errorCode } from '../system/error.js';
 import { admit } from './admission.js';
+import { challengePrefix } from './challengesite.js';
+import { ChallengeWatch, challengeMemoryMs } from './challengewatch.js';
 import { counterNames, newCounters } from './counters.js';
 import { datagramPrefix } from './datagramsite.js';
 import { DatagramWatch } from './datagramwatch.js';
 import { Floor, readBoot } from './floor.js';
-import { encodeFrame, frameLength } from './frames.js';
+import { encodeFrame, frameLength, troubles } from './frames.js';
+import { readHits } from './hits.js';
 import { type Instruction, InstructionReader, type Settings } from './instructions.js';
 import { describePacket } from './knockd/packetline.js';
 import { Ledger } from './ledger.js';
@@ -39,6 +42,8 @@ export const ledgerDescriptor = 4;
 export const captureDescriptor = 5;
 export const floorDescriptor = 6;
 export const heardDescriptor = 7;
+/** Sockets of IPv4 and of IPv6, or nothing of use. */
+export const replyDescriptors: ReplySockets = { ipv4: 8, ipv6: 9 };
 
 /** Sources remembered at once: DESIGN.md section 5. */
 const sourceCapacity = 131072;
@@ -71,16 +76,16 @@ class Listener {
     knock: knock => this.#decide(knock),
     refused: refusal => this.#refuseSequence(refusal),
   });
-  readonly #datagrams = new DatagramWatch({
-    file: heardDescriptor,
-    floor: this.#floor,
+  readonly #surroundings = {
     memory: this.#memory,
     counters: this.#counters,
     quota: this.#quota,
-    decide: verdict => this.#decide(verdict),
-    tell: frame => this.#tell(frame),
+    decide: (verdict: NonNullable<Verdict>) => this.#decide(verdict),
+    tell: (frame: Buffer) => this.#tell(frame),
     summarise: () => this.#summarise(),
-  });
+  };
+  readonly #datagrams = new DatagramWatch(this.#surroundings);
+  readonly #challenges = new ChallengeWatch({ ...this.#surroundings, sockets: replyDescriptors });
   #tellsStages = false;
   #tellsPackets = false;
   #numbers: SequenceNumber | undefined;
@@ -113,12 +118,12 @@ class Listener {
   }
 
   #configure(settings: Settings): void {
-    const { capture, site, sequences, numbers, datagrams, tellsStages, tellsPackets } = settings;
+    const { capture, site, sequences, numbers, tellsStages, tellsPackets } = settings;
     this.#recognises = site !== undefined;
     if (site !== undefined) this.#adopt(buildSite(site));
     this.#sequences.configure(sequences);
     this.#numbers = adoptNumbers(this.#numbers, numbers);
-    this.#datagrams.configure(datagrams);
+    this.#configureSingle(settings);
     this.#tellsStages = tellsStages;
     this.#tellsPackets = tellsPackets;
     if (this.#started) return;
@@ -128,6 +133,16 @@ class Listener {
     this.#raiseFloor(Date.now());
     const detail = this.#floor.inherited - Date.now();
     this.#tell(encodeFrame('ready', { value: this.#ledger.damaged.length, detail }));
+  }
+
+  /** Those methods of which every datagram is remembered. Their memory goes first: they may ask for it at once. */
+  #configureSingle({ datagrams, challenges, answersIPv6 }: Settings): void {
+    const skewMs = Math.max(datagrams?.skewMs ?? 0, challenges === undefined ? 0 : challengeMemoryMs);
+    const damaged = skewMs === 0 ? 0 : this.#memory.remember(heardDescriptor, skewMs);
+    const code = troubles.indexOf('damaged-datagrams');
+    if (damaged > 0) this.#tell(encodeFrame('trouble', { code, value: damaged }));
+    this.#datagrams.configure(datagrams);
+    this.#challenges.configure(challenges, answersIPv6);
   }
 
   /** What has been counted and half heard stays. */
@@ -148,10 +163,10 @@ class Listener {
         this.#packet.at = now;
         this.#raiseFloor(now);
       },
-      packet: (datagram, start, end, prefix) => {
+      packet: (datagram, start, end, prefix, device) => {
         if (!decodePacket(datagram, this.#packet, start, end)) return;
         if (this.#tellsPackets) process.stdout.write(describePacket(this.#packet, end - start));
-        if (prefix === datagramPrefix) this.#takeDatagram();
+        if (prefix === datagramPrefix || prefix === challengePrefix) this.#takeSingle(prefix, device);
         else this.#take(fateOf(prefix));
       },
       lost: count => {
@@ -165,22 +180,17 @@ class Listener {
   }
 
   #readLines(): void {
-    const lines = new HitLines();
-    const hit = (port: number, source: Uint8Array) => {
-      fillFromHit(this.#packet, source, port, Date.now());
-      this.#take();
-    };
-    process.stdin.setEncoding('latin1').on('data', (chunk: string) => {
-      this.#raiseFloor(Date.now());
-      lines.push(chunk, hit);
-      this.#counters.malformed = lines.malformed;
+    readHits({
+      begin: () => this.#raiseFloor(Date.now()),
+      hit: (port, source) => {
+        fillFromHit(this.#packet, source, port, Date.now());
+        this.#take();
+      },
+      malformed: count => {
+        this.#counters.malformed = count;
+      },
+      ended: () => this.#end(),
     });
-    process.stdin.on('end', () => {
-      lines.end(hit);
-      this.#counters.malformed = lines.malformed;
-      this.#end();
-    });
-    process.stdin.on('error', () => this.#end());
   }
 
   /** Nothing more will come; what waits for the floor has still to be told. */
@@ -207,9 +217,10 @@ class Listener {
   }
 
   /** Of those that the table has picked out, no other method hears. */
-  #takeDatagram(): void {
+  #takeSingle(prefix: string, device: number): void {
     this.#counters.seen++;
-    if (this.#datagrams.isOn) this.#datagrams.hear(this.#packet);
+    if (prefix === challengePrefix && this.#challenges.isOn) this.#challenges.hear(this.#packet, device);
+    else if (prefix === datagramPrefix && this.#datagrams.isOn) this.#datagrams.hear(this.#packet);
   }
 
   #decide(verdict: NonNullable<Verdict>): void {
@@ -243,7 +254,7 @@ class Listener {
 
   /** Every packet is a reason to: it may be the first of a knock that the ledger must remember. */
   #raiseFloor(now: number): void {
-    if (!this.#recognises && !this.#datagrams.isOn) return;
+    if (!this.#recognises && !this.#datagrams.isOn && !this.#challenges.isOn) return;
     this.#memory.raise(now, () => {
       if (this.#waiting.length === 0) return;
       for (const knock of this.#waiting.splice(0)) this.#conclude(admit(knock, this.#memory));
@@ -252,10 +263,12 @@ class Listener {
   }
 
   #conclude(decision: NonNullable<Verdict>, quota = this.#quota): void {
-    if (decision.method === 'datagram') {
-      this.#datagrams.conclude(decision);
-      return;
-    }
+    if (decision.method === 'datagram') this.#datagrams.conclude(decision);
+    else if (decision.method === 'challenge') this.#challenges.conclude(decision);
+    else this.#tellOf(decision, quota);
+  }
+
+  #tellOf(decision: NonNullable<Verdict>, quota: Quota): void {
     const { source, at: value, door = '', client = '' } = decision;
     if (decision.outcome === 'knock') {
       this.#counters.knocks++;

@@ -4,16 +4,10 @@
  */
 import { createRequire } from 'node:module';
 import { closestMatch } from 'leven';
-import { spellings } from '../methods/port-sequence/spelling.js';
-import { findAccount } from '../system/account.js';
-import {
-  dashed,
-  integerArgument,
-  type OptionTable,
-  readCommandLine,
-  wordArgument,
-} from '../system/command-line.js';
+import { dashed, integerArgument, type OptionTable, readCommandLine } from '../system/command-line.js';
 import { OperatorError, report } from '../system/error.js';
+import type { Profile } from '../system/profile.js';
+import { begin } from './begin.js';
 import { check } from './check.js';
 import { addClient, listClients, removeClient } from './clients.js';
 import type { Config } from './config.js';
@@ -21,16 +15,13 @@ import { ask, askRunning } from './control.js';
 import { explainCapture, readCapture } from './explain.js';
 import { showTable } from './firewall.js';
 import { help } from './help.js';
-import { init } from './init.js';
 import { confirm, install, installOnTrial, standIn } from './install.js';
 import { KnockdLog } from './knockd/log.js';
 import { type KnockdSettings, knockdReader } from './knockd/settings.js';
 import { type LogFormat, openLog } from './log.js';
 import { Monitor } from './monitor.js';
-import { sshOrigin } from './origin.js';
-import { addUserCommand } from './privileges.js';
-import { defaultUser } from './schema.js';
 import { defaultConfigFile, readConfig } from './settings.js';
+import { addSignerClient } from './signerclients.js';
 import { formatStatus, type Status } from './status.js';
 import { confirmTable, waitAndUndo, withdrawTable } from './undo.js';
 
@@ -53,6 +44,9 @@ const options = {
   alwaysAllow: { kind: 'texts' },
   withoutMyAddress: { kind: 'flag' },
   sequenceNumber: { kind: 'flag' },
+  challenge: { kind: 'optional' },
+  openpgp: { kind: 'texts' },
+  sshKeys: { kind: 'texts' },
   host: { kind: 'text' },
   address: { kind: 'text' },
   undoAfter: { kind: 'text' },
@@ -74,10 +68,10 @@ const commands: Readonly<
   run: { takes: ['capture', 'log', ...knockdOptions], run: runDaemon },
   check: { takes: knockdOptions, run: runCheck },
   init: {
-    takes: [...initOptions, 'directory', 'door', 'user', 'sequenceNumber'],
+    takes: [...initOptions, 'directory', 'door', 'user', 'sequenceNumber', 'challenge'],
     run: runInit,
   },
-  client: { takes: ['door', 'host', 'address', 'sequenceNumber'], run: runClient },
+  client: { takes: ['door', 'host', 'address', 'sequenceNumber', 'openpgp', 'sshKeys'], run: runClient },
   status: { takes: ['json', ...knockdOptions], run: runStatus },
   open: { takes: knockdOptions, run: (args, given) => runDoor('open', args, given) },
   close: { takes: knockdOptions, run: (args, given) => runDoor('close', args, given) },
@@ -210,30 +204,7 @@ function runInit(args: readonly string[], given: Given): void {
   if (given.config !== undefined) {
     throw new OperatorError('usage', 'init takes no --config', { hint: 'name the folder: --directory DIR' });
   }
-  const mine = given.withoutMyAddress ? undefined : sshOrigin();
-  const file = init({
-    directory: given.directory ?? '/etc/portknock',
-    doors: given.door.length === 0 ? ['ssh=tcp/22'] : given.door,
-    user: given.user ?? defaultUser,
-    basePort:
-      given.basePort === undefined ? undefined : integerArgument('--base-port', given.basePort, 1, 65535),
-    spelling:
-      given.spelling === undefined ? undefined : wordArgument('--spelling', given.spelling, spellings),
-    sequenceNumber: given.sequenceNumber,
-    alwaysAllow: [...given.alwaysAllow, ...(mine === undefined ? [] : [mine])],
-  });
-  const option = file === defaultConfigFile ? '' : ` --config ${file}`;
-  const user = given.user ?? defaultUser;
-  const steps = [
-    ...(findAccount(user) === undefined ? [addUserCommand(user)] : []),
-    `portknockd client add NAME --door DOOR --host THIS-HOST${option}`,
-    `portknockd check${option}`,
-    `portknockd firewall install --undo-after 2m${option}`,
-    `portknockd run${option}`,
-  ];
-  const allowed =
-    mine === undefined ? '' : `${mine}, from where you are connected, needs no knock (guard.always_allow)\n`;
-  print(`wrote ${file}\n${allowed}next:\n${steps.map(step => `  ${step}\n`).join('')}`);
+  print(begin(given));
 }
 
 async function runClient(args: readonly string[], given: Given): Promise<void> {
@@ -251,18 +222,23 @@ async function runClient(args: readonly string[], given: Given): Promise<void> {
     removeClient(read, name);
   } else {
     const { formatProfile } = await import('../system/profile.js');
-    const profile = addClient(read, {
-      name,
-      doors: given.door,
-      host: given.host,
-      address: addressChoice(given.address),
-      sequenceNumber: given.sequenceNumber,
-    });
-    print(formatProfile(profile));
+    print(formatProfile(addNamed(read, name, given)));
   }
   const running = (await ask(read.stateDirectory, { ask: 'reload' })) !== undefined;
   const when = running ? 'in force' : 'in force when portknockd starts: it is not running';
   process.stderr.write(`portknockd: client "${name}" ${action === 'add' ? 'added' : 'removed'}, ${when}\n`);
+}
+
+function addNamed(read: Config, name: string, given: Given): Profile {
+  const { door: doors, host, address, sequenceNumber, openpgp, sshKeys } = given;
+  if (openpgp.length + sshKeys.length === 0)
+    return addClient(read, { name, doors, host, address: addressChoice(address), sequenceNumber });
+  if (address !== undefined || sequenceNumber) {
+    const stray = sequenceNumber ? '--sequence-number' : '--address';
+    throw new OperatorError('usage', `${stray} has no meaning for a client that answers challenges`);
+  }
+  const warn = (text: string) => process.stderr.write(`portknockd: warning: ${text}\n`);
+  return addSignerClient(read, { name, doors, host, openpgp, sshKeys }, warn);
 }
 
 function addressChoice(text = 'required'): 'required' | 'optional' {

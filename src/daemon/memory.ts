@@ -2,7 +2,7 @@
 import type { Once } from '../methods/knock.js';
 import type { KnockMemory } from './admission.js';
 import type { Floor } from './floor.js';
-import type { Heard } from './heard.js';
+import { Heard } from './heard.js';
 import type { Ledger } from './ledger.js';
 
 export class Memory implements KnockMemory {
@@ -14,6 +14,26 @@ export class Memory implements KnockMemory {
   constructor(ledger: Ledger, floor: Floor) {
     this.#ledger = ledger;
     this.#floor = floor;
+  }
+
+  /**
+   * Digests are remembered from now on.
+   * @param fd the open file of accepted datagrams, each time the same
+   * @param skewMs how far from our clock the time of one may be that can still be accepted
+   * @returns in how many places the file was found damaged now
+   */
+  remember(fd: number, skewMs: number): number {
+    if (this.heard !== undefined) {
+      this.heard.skewMs = skewMs;
+      return 0;
+    }
+    this.heard = new Heard(fd, this.#floor, skewMs);
+    return this.heard.damaged;
+  }
+
+  /** Those that are held, the first 16 bytes of each, one behind the other. */
+  digests(): Uint8Array {
+    return this.heard?.digests() ?? new Uint8Array(0);
   }
 
   isHeard(once: Once): boolean {

@@ -5,20 +5,24 @@
  * and the control socket of its own user.
  */
 import type { Server } from 'node:net';
-import { formatAddress, isUnicast, parseAddress } from '../net/address.js';
+import { isUnicast, parseAddress } from '../net/address.js';
 import { OperatorError } from '../system/error.js';
 import { tellAdmitted } from './admitted.js';
-import { findNamed, isCertificateHolder, mayStayOpen } from './asked.js';
-import { type CaptureSource, openCapture } from './capture.js';
+import { findNamed } from './asked.js';
+import { type CaptureSource, captureEnded, openCapture } from './capture.js';
 import { openAsked } from './certified.js';
+import { Closing, stillAllowed } from './closing.js';
 import { anyone, type Config, type Door, Permissions, type SequenceSettings } from './config.js';
 import { type ControlRequest, controlPath, serveControl } from './control.js';
 import { Errands } from './errands.js';
 import type { Frame } from './frames.js';
 import { byHand, Guard, requireGuard } from './guard.js';
+import { type FreshKeys, KeyKeeper, withKeys } from './keykeeper.js';
+import { keyName } from './keynames.js';
 import { type Log, messageOf } from './log.js';
 import type { Manners } from './manners.js';
 import { notify, reloadingState, startWatchdog } from './notify.js';
+import { ReplyPort } from './replyport.js';
 import { needsTable, requireSamePlace } from './restart.js';
 import { Revocation } from './revocation.js';
 import { Runner } from './runner.js';
@@ -26,10 +30,10 @@ import { bothSettle } from './settle.js';
 import { openState, type State } from './state.js';
 import { type Status, statusOf } from './status.js';
 import { listenerFailed, Subprocess } from './subprocess.js';
-import { Teller } from './told.js';
+import { type Asked, Teller } from './told.js';
 import { Traffic } from './traffic.js';
 import { noSequences, useSequence, withSequence } from './turn.js';
-import { damagedLedger, describeAction, highFloor, placeOf, summary, whoOpens } from './wording.js';
+import { placeOf, summary } from './wording.js';
 
 export class Monitor {
   readonly #log: Log;
@@ -42,8 +46,11 @@ export class Monitor {
   readonly #state: State;
   readonly #guard: Guard | undefined;
   readonly #errands: Errands;
+  readonly #closing: Closing;
   readonly #capture: CaptureSource;
+  readonly #replies: ReplyPort;
   readonly #revocation: Revocation;
+  readonly #keys: KeyKeeper;
   #listener!: Subprocess;
   /** Settles when every knock heard so far has been dealt with. */
   #opening: Promise<void> = Promise.resolve();
@@ -76,17 +83,21 @@ export class Monitor {
     this.#state = openState(config.stateDirectory);
     this.#errands = new Errands(this.#state.journal, new Runner(log), log);
     this.#guard = needsTable(config) ? new Guard(config, log) : undefined;
+    this.#closing = new Closing(this.#guard, this.#errands, log);
+    this.#replies = new ReplyPort(config);
     this.#capture = openCapture(config, log, () => this.#tellAddresses());
     this.#revocation = new Revocation(config, log, news => this.#listener.tellLists(news));
+    this.#keys = new KeyKeeper(log, keys => this.#takeKeys(keys));
   }
 
   /** Runs until stopped or until a part fails. @returns the exit status @throws OperatorError where it cannot start */
   async run(): Promise<number> {
     for (const warning of this.#config.warnings) this.#log.warn({ event: 'configuration' }, warning);
     await this.#guard?.start();
-    this.#guard?.closeForbidden((client, door) => this.#isStillAllowed(client, door));
+    this.#guard?.closeForbidden(stillAllowed(this.#config));
     this.#errands.start();
     await this.#startListener();
+    this.#keys.adopt(this.#config, this.#startedAt);
     this.#control = await serveControl(controlPath(this.#config.stateDirectory), request =>
       this.#answer(request),
     );
@@ -104,11 +115,11 @@ export class Monitor {
   #startListener(): Promise<void> {
     return new Promise((resolve, reject) => {
       const { isDaemon = false } = this.#manners;
-      this.#listener = new Subprocess(this.#config, this.#capture, this.#state, isDaemon, {
+      const handed = { capture: this.#capture, state: this.#state, replies: this.#replies };
+      this.#listener = new Subprocess(this.#config, handed, isDaemon, {
         frame: frame => {
           if (frame.kind !== 'ready') return this.#take(frame);
-          if (frame.value > 0) this.#log.error({ event: 'ledger' }, damagedLedger(frame.value));
-          if (frame.detail > 0) this.#log.error({ event: 'floor' }, highFloor(frame.detail));
+          this.#teller.ready(frame);
           resolve();
         },
         ended: how => {
@@ -147,25 +158,17 @@ export class Monitor {
     else if (frame.kind === 'prepare') this.#guard?.prepare();
     else if (frame.kind === 'admitted') tellAdmitted(frame, this.#permissions, this.#guard, this.#teller);
     else if (frame.kind === 'gather') this.#capture.setGathered(frame.value);
-    else if (frame.kind === 'ended') void this.#opening.then(() => this.stop(this.#captureEnded()));
+    else if (frame.kind === 'ended')
+      void this.#opening.then(() => this.stop(captureEnded(this.#config, this.#log)));
     else if (frame.kind === 'summary') void this.#tellTraffic(frame.source);
-    else this.#teller.tell(frame);
+    else this.#teller.tell(frame, keyName(this.#config, frame.serial));
   }
 
   async #tellTraffic(last: Uint8Array): Promise<void> {
     this.#traffic.tell(await this.#listener.counters(), last);
   }
 
-  #captureEnded(): number {
-    const isExpected = this.#config.capture.from === 'stdin';
-    this.#log[isExpected ? 'info' : 'error'](
-      { event: 'capture' },
-      'the capture has ended: no knock can be heard any more',
-    );
-    return isExpected ? 0 : 1;
-  }
-
-  async #open({ source, door: doorName, client: name, value: at }: Frame): Promise<void> {
+  async #open({ source, door: doorName, client: name, value: at, serial }: Frame): Promise<void> {
     const client = name === '' ? anyone : name;
     // What is being taken over would offer this sequence again. Otherwise at once: the log keeps its order.
     if (client === anyone && this.#reloading !== undefined) await this.#reloading;
@@ -177,7 +180,7 @@ export class Monitor {
     if (client === anyone && door.sequence?.oneTimeFile !== undefined) {
       return this.#openOnce(door, door.sequence, source, at);
     }
-    await this.#openDoor(door, source, client, at);
+    await this.#openDoor(door, { source, client, at, serial });
   }
 
   /** Opens a door with a sequence that is used up by it: what could not be marked as used opens nothing. */
@@ -186,8 +189,8 @@ export class Monitor {
     this.#config = withSequence(this.#config, door.name, next);
     this.#permissions = new Permissions(this.#config);
     this.#listener.configure(this.#config);
-    if (failure === undefined) await this.#openDoor(door, source, anyone, at);
-    else this.#notOpened(door, source, anyone, at, failure);
+    if (failure === undefined) await this.#openDoor(door, { source, client: anyone, at });
+    else this.#teller.notOpened(door, { source, client: anyone, at }, failure);
     if (next.steps.length === 0) {
       this.#log.error({ event: 'no-sequence', door: door.name }, noSequences(door.name));
     }
@@ -206,7 +209,9 @@ export class Monitor {
   }
 
   /** Opens first and speaks of it afterwards. @returns whether it is open now; the log says why not */
-  async #openDoor(door: Door, source: Uint8Array, client: string, at: number): Promise<boolean> {
+  async #openDoor(door: Door, by: Asked): Promise<boolean> {
+    const { source, client } = by;
+    const asked = { ...by, key: keyName(this.#config, by.serial) };
     try {
       if (!isUnicast(source)) throw new OperatorError('bad-source', 'its source is no host');
       let outcome = 'opened';
@@ -216,18 +221,12 @@ export class Monitor {
         const opening = requireGuard(this.#guard).open(door, source, client);
         if (opening !== undefined) await opening;
       }
-      const text = `${outcome} ${whoOpens(door, client, source)}: ${describeAction(door)}`;
-      this.#teller.knock({ at, address: source, door: door.name, client, outcome }, 'info', text);
+      this.#teller.opened(door, asked, outcome);
       return true;
     } catch (error) {
-      this.#notOpened(door, source, client, at, messageOf(error));
+      this.#teller.notOpened(door, asked, messageOf(error));
       return false;
     }
-  }
-
-  #notOpened(door: Door, address: Uint8Array, client: string, at: number, why: string): void {
-    const text = `cannot open ${whoOpens(door, client, address)}: ${why}`;
-    this.#teller.knock({ at, address, door: door.name, client, outcome: 'failed' }, 'error', text);
   }
 
   async #answer(request: ControlRequest): Promise<unknown> {
@@ -239,19 +238,9 @@ export class Monitor {
     const source = parseAddress(request.address);
     if (door === undefined) throw new OperatorError('no-door', `there is no door "${request.door}"`);
     if (source === undefined) throw new OperatorError('bad-address', `"${request.address}" is no address`);
-    if (request.ask === 'close') return this.#close(door, source);
-    if (await this.#openDoor(door, source, byHand, Date.now())) return undefined;
+    if (request.ask === 'close') return this.#closing.closeByHand(door, source);
+    if (await this.#openDoor(door, { source, client: byHand, at: Date.now() })) return undefined;
     throw new OperatorError('not-opened', 'the door could not be opened; the log says why');
-  }
-
-  async #close(door: Door, source: Uint8Array): Promise<boolean> {
-    const wasOpen =
-      door.kind === 'services'
-        ? this.#guard?.close(door, source) === true
-        : await this.#errands.close(door.name, source);
-    const text = `closed ${door.name} for ${formatAddress(source)} by hand`;
-    if (wasOpen) this.#log.info({ event: 'closed', door: door.name }, text);
-    return wasOpen;
   }
 
   async #status(): Promise<Status> {
@@ -263,6 +252,7 @@ export class Monitor {
       owed: this.#errands.owed,
       knocks: this.#teller.history.list(),
       lists: this.#revocation.status,
+      answersIPv6: this.#replies.hasIPv6,
       counters: await this.#listener.counters(),
     });
   }
@@ -282,12 +272,13 @@ export class Monitor {
     notify(reloadingState());
     this.#log.debug({ event: 'reloading', file: this.#config.file }, `reads ${this.#config.file} again`);
     try {
+      const readAt = Date.now();
       const config = this.#read();
       requireSamePlace(this.#config, config);
+      this.#replies.adopt(config);
       await this.#adopt(config);
-      const isAllowed = (client: string, door: string) => this.#isStillAllowed(client, door);
-      this.#guard?.closeForbidden(isAllowed);
-      this.#errands.closeForbidden(isAllowed);
+      this.#keys.adopt(config, readAt);
+      this.#closing.closeForbidden(config);
       for (const warning of config.warnings) this.#log.warn({ event: 'configuration' }, warning);
       this.#log.info({ event: 'reloaded' }, `reloaded: ${summary(config)}`);
     } catch (error) {
@@ -313,10 +304,12 @@ export class Monitor {
     this.#listener.configure(config);
   }
 
-  /** An opening made by hand, here or with nft, is nobody's to forbid. */
-  #isStillAllowed(client: string, door: string): boolean {
-    if (isCertificateHolder(client)) return mayStayOpen(this.#config, door);
-    return client === '' || client === byHand || this.#permissions.allows(client, door);
+  /** Keys of clients have changed, and nothing else: what is open stays open, but for who has no key any more. */
+  #takeKeys(keys: FreshKeys): void {
+    this.#config = withKeys(this.#config, keys, this.#log);
+    this.#permissions = new Permissions(this.#config);
+    this.#listener.configure(this.#config);
+    this.#closing.closeForbidden(this.#config);
   }
 
   #watchSignals(): void {
@@ -344,6 +337,7 @@ export class Monitor {
     this.#control?.close();
     this.#guard?.stop();
     this.#revocation.stop();
+    this.#keys.stop();
     this.#capture.close();
     this.#finish(status);
   }

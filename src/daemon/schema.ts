@@ -122,6 +122,24 @@ const listUrl = leaf('a URL that begins with "http://", "https://" or "file:///"
   return webSchemes.includes(protocol) && isHere && username + password === '' ? href : undefined;
 });
 
+/** Who judges signatures of OpenPGP. */
+export const verifiers = ['openpgpjs', 'gpgv'] as const;
+
+const verifier = leaf('"openpgpjs" or "gpgv"', input => verifiers.find(known => known === input));
+
+const siteName = leaf('a name of at most 64 letters, digits, ".", "_" and "-"', input =>
+  typeof input === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(input) ? input : undefined,
+);
+
+const isText = (input: unknown): input is string => typeof input === 'string' && /^[^\0\n\r]+$/.test(input);
+
+/** One text, or several. */
+const texts = (expected: string) =>
+  leaf(expected, input => {
+    const list: unknown = isText(input) ? [input] : input;
+    return Array.isArray(list) && list.length > 0 && list.every(isText) ? list : undefined;
+  });
+
 const policy = leaf('"none", "reject" or "drop"', input => policies.find(known => known === input));
 
 const network = leaf('an address or a network such as "192.0.2.0/24" or "2001:db8::/32"', input =>
@@ -182,6 +200,15 @@ export const tables = {
     policy: v.optional(policy, 'none'),
     allow_other_address: v.optional(flag, false),
   }),
+  challenge: v.object({
+    port: integer(1, 65535),
+    site_key_file: v.optional(path),
+    stealth: v.optional(flag, true),
+    site: v.optional(siteName),
+    skew: v.optional(duration(second, hour), '5m'),
+    keyring: v.optional(path),
+    verify_with: v.optional(verifier, 'openpgpjs'),
+  }),
   guard: v.object({
     always_allow: v.optional(v.array(network, 'a list of networks'), []),
   }),
@@ -211,6 +238,8 @@ export const tables = {
     key_file: v.optional(path),
     classic_passphrase_file: v.optional(path),
     psk_file: v.optional(path),
+    openpgp: v.optional(texts('a user id or a fingerprint, or a list of them')),
+    ssh_keys: v.optional(texts('a path or a public key, or a list of them')),
     doors: some(name, 'a list of names of doors'),
     address: v.optional(
       leaf('"required" or "optional"', input =>

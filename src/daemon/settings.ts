@@ -7,9 +7,10 @@ import { highestBasePort, windowLength } from '../methods/port-sequence/spelling
 import { tcp } from '../net/packet.js';
 import { errorCode, OperatorError, OperatorErrors } from '../system/error.js';
 import { readKeyFile } from '../system/secret.js';
+import { ChallengeReader } from './challenges.js';
 import type { Capture, Config, Door, PortSequenceSettings, SequenceNumberSettings } from './config.js';
-import { DatagramReader } from './datagrams.js';
 import type { Clients, Doors } from './identities.js';
+import { withOwnKeys } from './keynames.js';
 import { formatService, type Table, tables } from './schema.js';
 import { numberCapacity, numberedPorts, numberSources, stepsAtOnce } from './series.js';
 import { isTable, quote } from './tables.js';
@@ -41,7 +42,7 @@ function readText(file: string): string {
 }
 
 /** What the tables mean, one by one and together. */
-class Reader extends DatagramReader {
+class Reader extends ChallengeReader {
   config(): Config {
     const { value } = this.document;
     const top = this.#top(value);
@@ -54,6 +55,7 @@ class Reader extends DatagramReader {
     const portSequence = sequence && this.#portSequence(sequence, clients);
     const sequenceNumber = this.#sequenceNumber(captureTable, doors, clients);
     const datagram = this.readDatagram(capture, doors);
+    const challenge = this.readChallenge(capture, doors, clients);
     this.#checkTogether(sequence, doors, clients);
     this.mistakes.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
     const isWhole = top !== undefined && captureTable !== undefined && capture !== undefined;
@@ -61,7 +63,7 @@ class Reader extends DatagramReader {
     const parts = {
       sequenceNumber,
       doors: doors.map(({ door }) => door),
-      clients: clients.map(({ client }) => client),
+      clients: withOwnKeys(clients.map(({ client }) => client)),
     };
     return {
       ...parts,
@@ -72,7 +74,7 @@ class Reader extends DatagramReader {
       group: captureTable.group,
       portSequence,
       datagram,
-      challenge: undefined,
+      challenge,
       firewall: { backend: 'nftables', rules: [] },
       alwaysAllow: guard.always_allow,
       tellsStages: false,
@@ -204,7 +206,7 @@ class Reader extends DatagramReader {
     this.#requireUnique('client', 'name');
     this.#requireUnique('client', 'id');
     this.#requireOwnPsks(clients);
-    const needsWindow = clients.some(({ client }) => client.kind !== 'psk');
+    const needsWindow = clients.some(({ client }) => client.kind !== 'psk' && client.kind !== 'signer');
     if (needsWindow && this.document.value['port_sequence'] === undefined) {
       this.mistake(['client'], 'clients need a section [port_sequence] with "base_port" and "site_key_file"');
     }

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { openStream, socketPair } from '../net/readable.js';
 import { errorCode, OperatorError } from '../system/error.js';
 import type { CaptureSource } from './capture.js';
+import { challengeSettings } from './challengesite.js';
 import type { Config } from './config.js';
 import { type Counters, counterNames, newCounters } from './counters.js';
 import { datagramSettings } from './datagramsite.js';
@@ -16,6 +17,7 @@ import { type Frame, FrameReader, frameLength } from './frames.js';
 import type { Instruction, ListsNews } from './instructions.js';
 import { numberSettings } from './numbersite.js';
 import { unprivileged } from './privileges.js';
+import type { ReplyPort } from './replyport.js';
 import { sequenceSettings } from './sequences.js';
 import { siteSettings } from './site.js';
 import type { State } from './state.js';
@@ -36,10 +38,18 @@ export interface ListenerEvents {
   ended(how: string): void;
 }
 
+/** Whose descriptors it is handed. */
+export interface Handed {
+  readonly capture: CaptureSource;
+  readonly state: State;
+  readonly replies: ReplyPort;
+}
+
 export class Subprocess {
   readonly #child: ChildProcess;
   readonly #pipe: Socket;
   readonly #capture: CaptureSource;
+  readonly #replies: ReplyPort;
   readonly #counters = newCounters();
   #waiting: ((counters: Counters) => void)[] = [];
   #pulse: (() => void) | undefined;
@@ -47,12 +57,12 @@ export class Subprocess {
   /** @throws OperatorError where it cannot be run as that user */
   constructor(
     config: Config,
-    capture: CaptureSource,
-    state: State,
+    { capture, state, replies }: Handed,
     isDaemon: boolean,
     events: ListenerEvents,
   ) {
     this.#capture = capture;
+    this.#replies = replies;
     const [command, ...args] = unprivileged(config.user, [process.execPath, program], { file: config.file });
     const [ours, theirs] = socketPair();
     const outputs = isDaemon ? 'ignore' : 'inherit';
@@ -65,6 +75,8 @@ export class Subprocess {
       capture.socket ?? 'ignore',
       state.floor,
       state.heard,
+      replies.sockets.ipv4 ?? 'ignore',
+      replies.sockets.ipv6 ?? 'ignore',
     ];
     this.#child = spawn(command, args, { stdio, cwd: '/', env: { LANG: 'C.UTF-8' } });
     closeSync(theirs);
@@ -94,6 +106,8 @@ export class Subprocess {
       sequences: sequenceSettings(config, this.#capture.addresses()),
       numbers: numberSettings(config),
       datagrams: datagramSettings(config),
+      challenges: challengeSettings(config),
+      answersIPv6: this.#replies.hasIPv6,
       tellsStages: config.tellsStages,
       tellsPackets: config.tellsPackets,
     });

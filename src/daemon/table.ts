@@ -5,6 +5,7 @@
  */
 import type { Fate } from '../methods/sequence-number/recognise.js';
 import type { PortRange } from '../net/filter.js';
+import { challengeChain, challengeRule, challengeSets } from './challengechains.js';
 import type { Config } from './config.js';
 import {
   closingRules,
@@ -57,7 +58,7 @@ flush table inet ${tableName}
 table inet ${tableName} {
 ${sets(config)}
 ${windowChains(config, window)}
-${datagramChain(config)}${numberText(config)}${guardChain(config, window)}
+${datagramChain(config)}${challengeChain(config)}${numberText(config)}${guardChain(config, window)}
   chain door {
 ${acceptRule('ip', 'open4')}
 ${acceptRule('ip6', 'open6')}
@@ -73,7 +74,7 @@ function surroundings(config: Config): Surroundings {
   return { toUs, allowed: allowRules(config), services, live: liveRules };
 }
 
-function sets({ datagram }: Config): string {
+function sets({ datagram, challenge }: Config): string {
   return [
     openingSet('open4', 'ipv4_addr', 'timeout'),
     openingSet('open6', 'ipv6_addr', 'timeout'),
@@ -83,9 +84,8 @@ function sets({ datagram }: Config): string {
     liveSet(liveSets.ipv6, 'ipv6_addr'),
     sourceSet('noisy4', 'ipv4_addr', '1m'),
     sourceSet('noisy6', 'ipv6_addr', '1m'),
-    ...(datagram === undefined
-      ? []
-      : [sourceSet(datagramSets.ipv4, 'ipv4_addr', '1m'), sourceSet(datagramSets.ipv6, 'ipv6_addr', '1m')]),
+    ...(datagram === undefined ? [] : sourceSets(datagramSets)),
+    ...(challenge === undefined ? [] : sourceSets(challengeSets)),
   ].join('\n');
 }
 
@@ -94,7 +94,7 @@ function windowChains(config: Config, window: string | undefined): string {
   return `  chain window {
     type filter hook prerouting priority raw; policy accept;
     iif lo accept
-${datagramRule(config, surroundings(config))}${windowRule(window)}${sequenceRules(config)}  }
+${datagramRule(config, surroundings(config))}${challengeRule(config)}${windowRule(window)}${sequenceRules(config)}  }
   chain sequence {
     add @noisy4 { ip saddr ${limit} } counter return
     add @noisy6 { ip6 saddr ${limit} } counter return
@@ -221,6 +221,10 @@ function sourceSet(name: string, address: string, timeout: string): string {
     flags dynamic,timeout
     timeout ${timeout}
   }`;
+}
+
+function sourceSets({ ipv4, ipv6 }: { readonly ipv4: string; readonly ipv6: string }): string[] {
+  return [sourceSet(ipv4, 'ipv4_addr', '1m'), sourceSet(ipv6, 'ipv6_addr', '1m')];
 }
 
 function windowRule(window: string | undefined): string {

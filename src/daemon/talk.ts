@@ -12,6 +12,7 @@ const most = 1100;
 const told: ReadonlySet<Frame['kind']> = new Set([
   'refused',
   'datagram-refused',
+  'challenge-refused',
   'stage',
   'summary',
   'trouble',

@@ -1,20 +1,19 @@
 /**
  * The listener's end of the thread that verifies datagrams: what waits for it, what it is given, what it says.
  *
- * States: none (nothing is verified, or it is about to be started again), starting, idle, busy. One that dies, or does not
- * answer in time, is ended and started again; the few datagrams that it had are lost, and their senders try again.
+ * Where the thread fails, the few datagrams that it had are lost, and their senders try again.
  */
-import { Worker } from 'node:worker_threads';
 import type { Verdict } from '../methods/knock.js';
 import type { Packet } from '../net/packet.js';
 import { Backlog } from './backlog.js';
 import type { DatagramSiteSettings } from './datagramsite.js';
 import { digestLength } from './heard.js';
 import type { ListsNews } from './instructions.js';
+import { type Failure, Thread, usualPatience } from './thread.js';
 import type { Answer, Order } from './verifier.js';
 
 /** What is amiss with the thread. */
-export type ThreadTrouble = 'verifier-hung' | 'verifier-died' | 'bad-lists';
+export type ThreadTrouble = `verifier-${Failure}` | 'bad-lists';
 
 export interface VerificationEvents {
   verdict(verdict: NonNullable<Verdict>): void;
@@ -25,59 +24,46 @@ export interface VerificationEvents {
   heard(): Uint8Array;
 }
 
-/** Times in milliseconds. */
-export interface Patience {
-  /** For a thread to begin, and then for each batch. */
-  readonly start: number;
-  readonly batch: number;
-  /** Before it is started again; twice as long each time that it does nothing in between, up to the longest. */
-  readonly restart: number;
-  readonly longestRestart: number;
-}
-
-const usualPatience: Patience = { start: 30_000, batch: 5000, restart: 100, longestRestart: 10_000 };
 /** Few: what comes in first waits for no more of them than these, and what hangs the thread takes no more along. */
 const batchLength = 16;
-/** What goes wrong in it stays in it: the memory that it may take is not all that there is. */
-const resourceLimits = { maxOldGenerationSizeMb: 512 };
 
 /** Characters of lists that the slowest machine reads in a millisecond. */
 const listsPerMs = 1024;
 
-type State = 'none' | 'starting' | 'idle' | 'busy';
-
 export class Verification {
-  readonly #program: string;
   readonly #events: VerificationEvents;
-  readonly #patience: Patience;
+  readonly #thread: Thread<Order, Answer>;
   readonly #backlog: Backlog<Packet>;
   #settings: DatagramSiteSettings | undefined;
   #lists: ListsNews | undefined;
-  #worker: Worker | undefined;
-  #state: State = 'none';
   /** How many datagrams the thread has. */
   #given = 0;
   /** How much longer it may take because it has lists to read first. */
   #listsMs = 0;
-  #deadline: NodeJS.Timeout | undefined;
-  #restart: NodeJS.Timeout | undefined;
-  /** How often it has failed since it last gave verdicts. */
-  #failures = 0;
 
   /** @param program the thread's file @param seed 36 random bytes */
   constructor(program: string, events: VerificationEvents, seed: Uint8Array, patience = usualPatience) {
-    this.#program = program;
     this.#events = events;
-    this.#patience = patience;
     this.#backlog = new Backlog(seed);
+    const thread = {
+      ready: () => this.#tellAll(),
+      answer: (answer: Answer) => this.#take(answer),
+      failed: (what: Failure) => this.#failed(what),
+    };
+    this.#thread = new Thread(program, thread, patience);
   }
 
   /** @param settings undefined: nothing is verified any more */
   configure(settings: DatagramSiteSettings | undefined): void {
     this.#settings = settings;
-    if (settings === undefined) this.#stop();
-    else if (this.#worker !== undefined) this.#say({ say: 'settings', settings });
-    else if (this.#restart === undefined) this.#start();
+    if (settings === undefined) {
+      this.#thread.stop();
+      this.#given = 0;
+      this.#backlog.clear();
+      return;
+    }
+    this.#thread.say({ say: 'settings', settings });
+    this.#thread.start();
   }
 
   /** The lists of revoked certificates, as they were fetched. */
@@ -88,7 +74,7 @@ export class Verification {
 
   #sayLists(news: ListsNews): void {
     this.#listsMs += (news.text?.length ?? 0) / listsPerMs;
-    this.#say({ ...news, say: 'lists' });
+    this.#thread.say({ ...news, say: 'lists' });
   }
 
   /** Takes a copy. */
@@ -102,24 +88,7 @@ export class Verification {
   /** A datagram was accepted. @param digest 32 bytes */
   accepted(digest: Uint8Array): void {
     // Whole buffers go to a thread: a view's would be all that it is a view of.
-    this.#say({ say: 'heard', digests: new Uint8Array(digest.subarray(0, digestLength)) });
-  }
-
-  #start(): void {
-    this.#restart = undefined;
-    const worker = new Worker(this.#program, { resourceLimits });
-    this.#worker = worker;
-    this.#state = 'starting';
-    this.#expect(this.#patience.start);
-    worker.on('message', (answer: Answer) => worker === this.#worker && this.#take(answer));
-    // The exit, which follows, says enough; of what a stranger sent nothing is told.
-    worker.on('error', () => {});
-    worker.on('exit', () => worker === this.#worker && this.#failed('verifier-died'));
-  }
-
-  #say(order: Order): void {
-    // One that starts is told everything once it is there.
-    if (this.#state === 'idle' || this.#state === 'busy') this.#worker?.postMessage(order);
+    this.#thread.say({ say: 'heard', digests: new Uint8Array(digest.subarray(0, digestLength)) });
   }
 
   #take(answer: Answer): void {
@@ -128,63 +97,30 @@ export class Verification {
       if (!answer.areGood) this.#events.trouble('bad-lists');
       return;
     }
-    clearTimeout(this.#deadline);
-    this.#state = 'idle';
-    if (answer.say === 'ready') this.#tellAll();
-    else {
-      this.#failures = 0;
-      this.#given = 0;
-      for (const verdict of answer.verdicts) if (verdict !== undefined) this.#events.verdict(verdict);
-    }
+    this.#thread.done();
+    this.#given = 0;
+    for (const verdict of answer.verdicts) if (verdict !== undefined) this.#events.verdict(verdict);
     this.#handOver();
   }
 
   #tellAll(): void {
-    if (this.#settings !== undefined) this.#say({ say: 'settings', settings: this.#settings });
+    if (this.#settings !== undefined) this.#thread.say({ say: 'settings', settings: this.#settings });
     if (this.#lists !== undefined) this.#sayLists(this.#lists);
-    this.#say({ say: 'heard', digests: this.#events.heard() });
+    this.#thread.say({ say: 'heard', digests: this.#events.heard() });
+    this.#handOver();
   }
 
   #handOver(): void {
-    if (this.#state !== 'idle' || this.#backlog.length === 0) return;
+    if (!this.#thread.isIdle || this.#backlog.length === 0) return;
     const packets = this.#backlog.take(batchLength);
-    this.#say({ say: 'verify', packets });
-    this.#state = 'busy';
     this.#given = packets.length;
-    this.#expect(this.#patience.batch + this.#listsMs);
+    this.#thread.give({ say: 'verify', packets }, this.#listsMs);
   }
 
-  #expect(withinMs: number): void {
-    clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => this.#failed('verifier-hung'), withinMs);
-  }
-
-  #failed(what: ThreadTrouble): void {
-    const lost = this.#given;
-    this.#end();
-    if (lost > 0) this.#events.dropped(lost);
-    this.#events.trouble(what);
-    const { restart, longestRestart } = this.#patience;
-    const waitMs = Math.min(restart * 2 ** this.#failures, longestRestart);
-    this.#failures++;
-    this.#restart = setTimeout(() => this.#start(), waitMs);
-  }
-
-  #stop(): void {
-    clearTimeout(this.#restart);
-    this.#restart = undefined;
-    this.#failures = 0;
-    this.#end();
-    this.#backlog.clear();
-  }
-
-  #end(): void {
-    clearTimeout(this.#deadline);
-    const worker = this.#worker;
-    this.#worker = undefined;
-    this.#state = 'none';
+  #failed(what: Failure): void {
+    if (this.#given > 0) this.#events.dropped(this.#given);
     this.#given = 0;
-    void worker?.terminate();
+    this.#events.trouble(`verifier-${what}`);
   }
 }
 

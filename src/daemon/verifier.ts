@@ -12,6 +12,7 @@ import type { Packet } from '../net/packet.js';
 import { buildDatagrams, type DatagramSiteSettings, readLists } from './datagramsite.js';
 import { digestLength } from './heard.js';
 import type { ListsNews } from './instructions.js';
+import type { Ready } from './thread.js';
 
 /** What it is told. */
 export type Order =
@@ -21,9 +22,8 @@ export type Order =
   | { readonly say: 'heard'; readonly digests: Uint8Array }
   | { readonly say: 'verify'; readonly packets: readonly Packet[] };
 
-/** What it says: that it is there, a verdict for each packet in their order, whether it could make something of the lists. */
+/** What it says, once it is there: a verdict for each packet in their order, whether it could make something of the lists. */
 export type Answer =
-  | { readonly say: 'ready' }
   | { readonly say: 'verdicts'; readonly verdicts: readonly Verdict[] }
   | { readonly say: 'lists'; readonly areGood: boolean };
 
@@ -105,4 +105,4 @@ const port = parentPort;
 if (port === null) throw new Error('this is a thread of the listener, and runs nowhere else');
 const verifier = new Verifier(answer => port.postMessage(answer));
 port.on('message', (order: Order) => verifier.obey(order));
-port.postMessage({ say: 'ready' } satisfies Answer);
+port.postMessage({ say: 'ready' } satisfies Ready);

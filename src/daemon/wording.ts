@@ -2,6 +2,7 @@
 import { type Flaw, flawOf } from '../methods/datagram/flaws.js';
 import { formatAddress } from '../net/address.js';
 import { formatDuration, roughly } from '../system/duration.js';
+import { describeSignatory, describeUnsent } from './challengewording.js';
 import { mainCommand } from './command.js';
 import { anyone, type Config, type Door } from './config.js';
 import type { Trouble } from './frames.js';
@@ -9,7 +10,8 @@ import { byHand } from './guard.js';
 import { formatService } from './schema.js';
 
 /** One line of what a configuration comes to. */
-export function summary({ doors, clients, portSequence, sequenceNumber, datagram, capture }: Config): string {
+export function summary(config: Config): string {
+  const { doors, clients, portSequence, sequenceNumber, datagram, challenge, capture } = config;
   const where = capture.from === 'interface' ? `interface ${capture.interface}` : placeOf({ capture });
   const window = portSequence === undefined ? '' : `, window from port ${portSequence.basePort}`;
   const numbers =
@@ -18,7 +20,8 @@ export function summary({ doors, clients, portSequence, sequenceNumber, datagram
       : `, sequence numbers every ${formatDuration(sequenceNumber.periodMs)}, clocks within ${formatDuration(sequenceNumber.toleranceMs)}`;
   const datagrams =
     datagram === undefined ? '' : `, datagrams with clocks within ${formatDuration(datagram.skewMs)}`;
-  return `${count(doors.length, 'door')}, ${count(clients.length, 'client')}, knocks from ${where}${window}${numbers}${datagrams}`;
+  const challenges = challenge === undefined ? '' : `, challenges at udp/${challenge.port}`;
+  return `${count(doors.length, 'door')}, ${count(clients.length, 'client')}, knocks from ${where}${window}${numbers}${datagrams}${challenges}`;
 }
 
 /** Where knocks are heard. */
@@ -41,10 +44,17 @@ export function describeAction(door: Door): string {
   return `${text}${door.closeRun === undefined ? '' : span}`;
 }
 
-/** Which door, and who asked for it. */
-export function whoOpens(door: Door, client: string, source: Uint8Array): string {
+/** Which door, and who asked for it. @param asked with the name of a key, where one was used */
+export function whoOpens(
+  door: Door,
+  {
+    client,
+    source,
+    key = '',
+  }: { readonly client: string; readonly source: Uint8Array; readonly key?: string },
+): string {
   const who = client === byHand ? '(by hand)' : client === anyone ? 'a sequence' : client;
-  return `${door.name} for ${who} from ${formatAddress(source)}`;
+  return `${door.name} for ${who}${key === '' ? '' : ` (${key})`} from ${formatAddress(source)}`;
 }
 
 /** For so many clients no entry of the ledger is sound. */
@@ -114,12 +124,14 @@ export function explainDatagram(reason: string, detail: number): string {
   return text === undefined ? '' : `: ${text}`;
 }
 
-/** What the listener has to report of itself. @param value how many places are damaged */
+/** What the listener has to report of itself. @param value how many places are damaged; an errno */
 export function describeTrouble(trouble: Trouble, value: number): string {
   const again = 'it is started again, and the datagrams that it had are lost';
   if (trouble === 'verifier-hung')
     return `the thread that verifies datagrams did not answer in time; ${again}`;
   if (trouble === 'verifier-died') return `the thread that verifies datagrams has ended; ${again}`;
+  if (trouble === 'signatory-hung' || trouble === 'signatory-died') return describeSignatory(trouble);
+  if (trouble === 'unsent-challenge') return describeUnsent(value);
   if (trouble === 'bad-lists')
     return 'the lists of revoked certificates that were fetched cannot be read; those from before stay in force';
   return `the file "datagrams" is damaged in ${count(value, 'place')}: datagrams that were made before now are refused as replayed, and for as long as the skew all are`;

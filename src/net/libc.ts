@@ -38,6 +38,7 @@ interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   socketpair(domain: number, type: number, protocol: number, pair: Int32Array): number;
   bind(fd: number, address: Bytes, length: number): number;
+  connect(fd: number, address: Bytes, length: number): number;
   setsockopt(fd: number, level: number, option: number, value: Bytes, length: number): number;
   /** A classic BPF program, 8 bytes an instruction. */
   attachFilter(fd: number, program: Uint8Array): number;
@@ -50,6 +51,8 @@ interface Libc {
     address: Bytes,
     addressLength: number,
   ): number;
+  /** @param control messages as cmsg(3) lays them out */
+  sendmsg(fd: number, address: Uint8Array, bytes: Uint8Array, control: Uint8Array, flags: number): number;
   recv(fd: number, bytes: Bytes, length: number, flags: number): number;
   /** As recv, but −1 where nothing is there. */
   recvNow(fd: number, bytes: Bytes, length: number): number;
@@ -91,10 +94,12 @@ function load(): Libc {
     socket: checked('int socket(int, int, int)'),
     socketpair: checked('int socketpair(int, int, int, int *)'),
     bind: checked('int bind(int, const void *, uint32_t)'),
+    connect: checked('int connect(int, const void *, uint32_t)'),
     setsockopt: checked('int setsockopt(int, int, int, const void *, uint32_t)'),
     attachFilter: filterSetter(checked),
     getsockopt: checked('int getsockopt(int, int, int, _Out_ void *, _Inout_ uint32_t *)'),
     sendto: checked('intptr_t sendto(int, const void *, size_t, int, const void *, uint32_t)'),
+    sendmsg: messageSender(checked),
     recv: checked('intptr_t recv(int, void *, size_t, int)'),
     recvNow: receiver(library),
     if_nametoindex: library.func('unsigned int if_nametoindex(const char *)'),
@@ -123,7 +128,7 @@ const attachFilterOption = 26;
 const instructionLength = 8;
 
 /**
- * The one option whose value has a pointer in it: struct sock_fprog of linux/filter.h. Types have no names here and
+ * The one option whose value has a pointer in it: struct sock_fprog of linux/filter.h. Types have no names here, below and
  * elsewhere: koffi has one space of names for the whole process, in which this library may be loaded twice.
  */
 function filterSetter(checked: Checked): Libc['attachFilter'] {
@@ -137,6 +142,26 @@ function filterSetter(checked: Checked): Libc['attachFilter'] {
       { len: program.length / instructionLength, filter: program },
       koffi.sizeof(type),
     );
+}
+
+/** struct msghdr and struct iovec of sendmsg(2). */
+function messageSender(checked: Checked): Libc['sendmsg'] {
+  const piece = koffi.struct({ base: 'const void *', length: 'size_t' });
+  const message = koffi.struct({
+    name: 'const void *',
+    nameLength: 'uint32_t',
+    pieces: koffi.pointer(piece),
+    pieceCount: 'size_t',
+    control: 'const void *',
+    controlLength: 'size_t',
+    flags: 'int',
+  });
+  const send = checked('sendmsg', 'intptr_t', ['int', koffi.pointer(message), 'int']);
+  return (fd, name, base, control, flags) => {
+    const pieces = { base, length: base.length };
+    const [nameLength, controlLength] = [name.length, control.length];
+    return send(fd, { name, nameLength, pieces, pieceCount: 1, control, controlLength, flags: 0 }, flags);
+  };
 }
 
 /** A whole number as the four bytes that setsockopt takes. */

@@ -37,6 +37,7 @@ const bindGroup = 1;
 const copyPacket = 2;
 const numberPackets = 1;
 
+const deviceAttribute = 4;
 const payloadAttribute = 9;
 const prefixAttribute = 10;
 const sequenceAttribute = 12;
@@ -119,33 +120,19 @@ export function readNflog(fd: number, events: PacketEvents): Socket {
   let expected = -1;
   let count = 0;
   const buffer = Buffer.allocUnsafeSlow(batchLength + 4096);
-  let payloadStart = 0;
-  let payloadEnd = 0;
-  let prefix = '';
-  let sequence = 0;
-  const spell = prefixReader(buffer);
-  const take = (type: number, start: number, end: number) => {
-    if (type === payloadAttribute) {
-      payloadStart = start;
-      payloadEnd = end;
-    } else if (type === prefixAttribute) {
-      prefix = spell(start, end);
-    } else if (type === sequenceAttribute) {
-      sequence = buffer.readUInt32BE(start);
-    }
-  };
+  const logged: Logged = { ...nothing };
+  const take = attributeReader(buffer, logged);
   const message = (type: number, start: number, end: number) => {
     if (type !== packetType) return;
-    payloadEnd = 0;
-    prefix = '';
-    sequence = -1;
+    Object.assign(logged, nothing);
     eachAttribute(buffer, start + netfilterHeaderLength, end, take);
+    const { start: from, end: until, prefix, device, sequence } = logged;
     if (sequence >= 0) {
       if (expected >= 0 && sequence !== expected) events.lost((sequence - expected) >>> 0);
       expected = (sequence + 1) >>> 0;
     }
     count++;
-    if (payloadEnd > 0) events.packet(buffer, payloadStart, payloadEnd, prefix);
+    if (until > 0) events.packet(buffer, from, until, prefix, device);
   };
   return readDescriptor(fd, buffer, datagram => {
     count = 0;
@@ -153,6 +140,30 @@ export function readNflog(fd: number, events: PacketEvents): Socket {
     eachMessage(datagram, message);
     events.batch(count);
   });
+}
+
+/** What a message says of a packet, which lies between two offsets. */
+interface Logged {
+  start: number;
+  end: number;
+  prefix: string;
+  device: number;
+  /** −1 where it is not told. */
+  sequence: number;
+}
+
+const nothing: Readonly<Logged> = { start: 0, end: 0, prefix: '', device: 0, sequence: -1 };
+
+function attributeReader(buffer: Buffer, logged: Logged): (type: number, start: number, end: number) => void {
+  const spell = prefixReader(buffer);
+  return (type, start, end) => {
+    if (type === payloadAttribute) {
+      logged.start = start;
+      logged.end = end;
+    } else if (type === prefixAttribute) logged.prefix = spell(start, end);
+    else if (type === deviceAttribute) logged.device = buffer.readUInt32BE(start);
+    else if (type === sequenceAttribute) logged.sequence = buffer.readUInt32BE(start);
+  };
 }
 
 /** Reads a text with its closing NUL, mostly empty; one that comes again and again is made once. */

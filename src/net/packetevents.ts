@@ -5,8 +5,9 @@ export interface PacketEvents {
   /**
    * One IP packet, between two offsets; valid during the call.
    * @param prefix what the rule that logged it says with it, empty where it says nothing
+   * @param device index of the interface that it came in by, 0 where that is not told
    */
-  packet(bytes: Buffer, start: number, end: number, prefix: string): void;
+  packet(bytes: Buffer, start: number, end: number, prefix: string, device: number): void;
   /** So many packets did not reach us. */
   lost(count: number): void;
   /** So many packets have been dealt with. */

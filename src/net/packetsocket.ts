@@ -112,7 +112,7 @@ class PacketReader {
     events.begin();
     let count = 0;
     for (let length = first; length >= 0; ) {
-      events.packet(buffer, 0, length, '');
+      events.packet(buffer, 0, length, '', 0);
       count++;
       if (count === mostInBatch || this.#closed) break;
       length = this.#next();

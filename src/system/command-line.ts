@@ -5,8 +5,8 @@ import { closestMatch } from 'leven';
 import meow from 'meow';
 import { OperatorError } from './error.js';
 
-/** What an option takes. `texts` may be given more than once. */
-export type OptionKind = 'flag' | 'text' | 'texts';
+/** What an option takes. `texts` may be given more than once; `optional` may come without a value, which is empty then. */
+export type OptionKind = 'flag' | 'text' | 'texts' | 'optional';
 
 /** An option by its name in camel case; `short` is one letter. */
 export type OptionTable = Readonly<Record<string, { readonly kind: OptionKind; readonly short?: string }>>;

@@ -6,7 +6,7 @@
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { runApart } from './apart.js';
 import { errorCode, OperatorError, type Place } from './error.js';
 
 /** What was in a PKCS #12 file; all of it DER. */
@@ -23,10 +23,6 @@ export interface Pfx {
 export interface PfxTask {
   readonly bytes: Uint8Array;
   readonly password: string;
-  /** Where the contents go. */
-  readonly port: MessagePort;
-  /** One number, which turns from 0 to 1 when they are there. */
-  readonly done: Int32Array;
 }
 
 /** What the thread finds, DER, or one word why not. */
@@ -46,7 +42,6 @@ const mistakes = {
 /** Some hundred certificates. */
 const longestPfx = 1 << 20;
 const defaultDeadlineMs = 10_000;
-const mostMegabytes = 256;
 const workerPath = new URL('../system/pfxworker.cjs', import.meta.url);
 
 /** Opens a PKCS #12 file. @param place where it is named, for the message @throws OperatorError */
@@ -88,7 +83,9 @@ export function readPfx(
   place: Place = {},
   deadlineMs = defaultDeadlineMs,
 ): Pfx {
-  const contents = bytes.length > longestPfx ? malformed : openApart(bytes, password, deadlineMs);
+  const task: PfxTask = { bytes, password };
+  const contents =
+    bytes.length > longestPfx ? malformed : runApart<PfxContents>(workerPath, task, deadlineMs);
   if (contents === undefined) {
     throw new OperatorError('bad-pfx', `it takes more than ${deadlineMs / 1000} s to open`, {
       ...place,
@@ -104,29 +101,6 @@ export function readPfx(
 }
 
 const malformed: PfxContents = { mistake: 'malformed' };
-
-/** @returns undefined where the thread did not come to its end in time */
-function openApart(bytes: Uint8Array, password: string, deadlineMs: number): PfxContents | undefined {
-  const { port1: ours, port2: port } = new MessageChannel();
-  const done = new Int32Array(new SharedArrayBuffer(4));
-  const task: PfxTask = { bytes, password, port, done };
-  const worker = new Worker(workerPath, {
-    workerData: task,
-    transferList: [port],
-    // Nothing that was meant for this program: no hooks, no secrets.
-    execArgv: [],
-    env: {},
-    resourceLimits: { maxOldGenerationSizeMb: mostMegabytes },
-  });
-  worker.unref();
-  // Of a thread that ran out of memory; it has not answered then.
-  worker.on('error', () => {});
-  Atomics.wait(done, 0, 0, deadlineMs);
-  const received = receiveMessageOnPort(ours) as { readonly message: PfxContents } | undefined;
-  ours.close();
-  void worker.terminate();
-  return received?.message;
-}
 
 function match(keys: readonly Uint8Array[], certificates: readonly Uint8Array[], place: Place): Pfx {
   const [key] = keys;

@@ -2,8 +2,8 @@
  * The thread that opens a PKCS #12 file for pfx.ts: it takes the keys and certificates out, and judges none of them.
  */
 import { pbkdf2Sync } from 'node:crypto';
-import { workerData } from 'node:worker_threads';
 import forge from 'node-forge';
+import { answerApart } from './apart.js';
 import type { PfxContents, PfxTask } from './pfx.js';
 
 const { asn1, pki, pkcs12 } = forge;
@@ -87,7 +87,4 @@ function mistakeOf(error: unknown): Extract<PfxContents, { mistake: unknown }>['
   return /unsupported|not supported|password-based-encryption/i.test(message) ? 'unsupported' : 'malformed';
 }
 
-const { bytes, password, port, done } = workerData as PfxTask;
-port.postMessage(open(bytes, password));
-Atomics.store(done, 0, 1);
-Atomics.notify(done, 0);
+void answerApart<PfxTask>(({ bytes, password }) => open(bytes, password));

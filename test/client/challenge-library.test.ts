@@ -121,6 +121,15 @@ test('nobody there, and a port that is closed, are no answer after the last hell
   await assert.rejects(compose(request({ port }, { sign })), noAnswer);
 });
 
+test('where there is no way, that is told as for any knock', async t => {
+  const server = await serve(t);
+  // Without its interface it is nowhere.
+  const nowhere = { family: 6, address: 'fe80::1' } as const;
+  const composer = challenge(request(server), { limits: quick });
+  const [composition] = await composer.compose([nowhere], () => {});
+  assert.deepEqual([composition!.failure, composition!.hits], ['EINVAL', []]);
+});
+
 test('a port that refuses at first and answers then: that is no answer to the first', async t => {
   const server = await serve(t);
   const told: string[] = [];

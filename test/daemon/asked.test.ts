@@ -198,11 +198,14 @@ test('what is amiss in the listener is said, as much of it as a sound one has to
       'the thread that verifies datagrams has end',
       'the lists of revoked certificates that wer',
       'the file "datagrams" is damaged in 2 place',
+      'the thread that judges signatures did not ',
+      'the thread that judges signatures has ende',
+      'a challenge could not be sent: ENOENT',
     ],
   );
   teller.tell(decodeFrame(encodeFrame('trouble', { code: 200 }))!);
   assert.equal(book.lines.length, troubles.length);
-  for (const kind of ['trouble', 'datagram-refused'] as const) {
+  for (const kind of ['trouble', 'datagram-refused', 'challenge-refused'] as const) {
     let taken = 0;
     for (let count = 0; count < 5000; count++) if (talk.isTaken({ kind }, 0)) taken++;
     assert.ok(taken < 2000, kind);

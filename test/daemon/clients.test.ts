@@ -24,6 +24,7 @@ function fresh(t: TestContext): string {
     basePort: 40_000,
     spelling: 'spread',
     sequenceNumber: false,
+    challenge: undefined,
     alwaysAllow: [],
   });
 }

@@ -27,6 +27,7 @@ const kinds = [
   'admitted',
   'datagram',
   'datagram-refused',
+  'challenge-refused',
   'trouble',
 ] as const;
 

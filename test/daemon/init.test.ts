@@ -16,6 +16,7 @@ const request = (directory: string, changes: Partial<InitRequest> = {}): InitReq
   basePort: undefined,
   spelling: 'ordered',
   sequenceNumber: false,
+  challenge: undefined,
   alwaysAllow: [],
   ...changes,
 });

@@ -12,7 +12,7 @@ const mistakes: readonly [string, (text: string) => string, readonly string[]][]
     'a key unknown at the top that is like no other',
     text => `language = "x"\n${text}`,
     [
-      '1: unknown key "language" (known here: capture, port_sequence, sequence_number, datagram, guard, door, client, state_directory, user)',
+      '1: unknown key "language" (known here: capture, port_sequence, sequence_number, datagram, challenge, guard, door, client, state_directory, user)',
     ],
   ],
   [
@@ -32,14 +32,14 @@ const mistakes: readonly [string, (text: string) => string, readonly string[]][]
     'a key of another table',
     text => text.replace('id = 7', 'id = 7\ngroup = 5'),
     [
-      '11: unknown key "group" in client[1] (known here: name, id, key_file, classic_passphrase_file, psk_file, doors, address, revoked)',
+      '11: unknown key "group" in client[1] (known here: name, id, key_file, classic_passphrase_file, psk_file, openpgp, ssh_keys, doors, address, revoked)',
     ],
   ],
   [
     'a key that every object has',
     text => `constructor = 1\n${text}`,
     [
-      '1: unknown key "constructor" (known here: capture, port_sequence, sequence_number, datagram, guard, door, client, state_directory, user)',
+      '1: unknown key "constructor" (known here: capture, port_sequence, sequence_number, datagram, challenge, guard, door, client, state_directory, user)',
     ],
   ],
   ['no base port', text => text.replace(/base_port.*\n/, ''), ['1: port_sequence: "base_port" is missing']],

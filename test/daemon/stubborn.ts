@@ -3,6 +3,7 @@
  * unless the packet's port says that it is to hang, to die or to take all memory.
  */
 import { parentPort } from 'node:worker_threads';
+import type { Ready } from '../../src/daemon/thread.js';
 import type { Answer, Order } from '../../src/daemon/verifier.js';
 import type { Refusal } from '../../src/methods/knock.js';
 import type { Packet } from '../../src/net/packet.js';
@@ -44,5 +45,5 @@ function obey(order: Order): void {
 
 if (parentPort !== null && process.env['PORTKNOCK_STUBBORN'] !== 'mute') {
   parentPort.on('message', obey);
-  parentPort.postMessage({ say: 'ready' } satisfies Answer);
+  parentPort.postMessage({ say: 'ready' } satisfies Ready);
 } else parentPort?.on('message', () => {});

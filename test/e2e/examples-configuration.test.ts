@@ -5,8 +5,10 @@ import { randomBytes } from 'node:crypto';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { generateKey } from 'openpgp';
 import { tables } from '../../src/daemon/schema.js';
 import { Authority } from '../daemon/certified.js';
+import { sshKey } from '../daemon/sshkeys.js';
 import { temporaryFolder, writeSecret } from './harness/folder.js';
 import { project } from './harness/isolation.js';
 
@@ -27,6 +29,11 @@ const authority = new Authority('Example CA', { to: '20361118000000Z' });
 authority.issue('server', { to: '20361117000000Z' });
 authority.list();
 
+const { publicKey: keyring } = await generateKey({
+  userIDs: [{ name: 'Jane Roe', email: 'jane@example.org' }],
+});
+const john = sshKey();
+
 /** Copies a configuration to a folder with every file that it names. @returns its path there */
 function prepare(t: TestContext, name: string): string {
   const folder = temporaryFolder(t, 'examples');
@@ -37,6 +44,9 @@ function prepare(t: TestContext, name: string): string {
   }
   for (const [, file] of readExample(name).matchAll(/^one_time_sequences = "([^"]+)"/gm)) {
     writeFileSync(join(folder, file!), '#1111,1112\n 2111,2112:udp,2113\n', { mode: 0o600 });
+  }
+  for (const [, key, file] of readExample(name).matchAll(/^(keyring|ssh_keys) = "([^"]+)"/gm)) {
+    writeSecret(folder, file!, key === 'keyring' ? keyring : john.line);
   }
   copyFileSync(join(project, 'examples', name), join(folder, name));
   return join(folder, name);
@@ -51,7 +61,7 @@ for (const [name, expected] of [
       'always allowed  192.0.2.0/24, 2001:db8:1::/48',
       'door            console (command 2) opens tcp/8443 for 10s, for one connection; a datagram opens it for 15s',
       'door            backup (command 4) runs /usr/local/bin/backup --for {client} {source}, and after 10m /usr/local/bin/backup-done {source}',
-      'door            web (sequence 7000/tcp 8000/udp 6000/tcp within 25s) opens tcp/8080 for 30s; a datagram opens it for 15s',
+      'door            web (sequence 7000/tcp 8000/udp 6000/tcp within 25s; signature) opens tcp/8080 for 30s; a datagram opens it for 15s',
       'door            mail (next one-time sequence 2111/tcp 2112/udp 2113/tcp within 25s) opens tcp/993 for 30s; a datagram opens it for 15s',
       'client          lost-laptop (id 6) may use ssh; removed',
       'numbers         tcp/9418 3 good at once: one guess in 1431655765 is right; at 10 a second one source needs 5y on average, 1000 sources 40h',
@@ -62,6 +72,11 @@ for (const [name, expected] of [
       'authority       CN=Example CA, until 2036-11-18',
       'client          old-laptop (classic) may use report',
       'client          desk (sequence numbers) may use git',
+      'challenges      udp/40999 answers who has the site key, clocks within 5m',
+      'door            ssh (command 1; signature) opens tcp/22 for 30s; a datagram opens it for 15s',
+      'client          john (signatures) may use ssh, web',
+      `key             john: ssh-ed25519 ${john.fingerprint}`,
+      'client          jane (signatures) may use ssh',
     ],
   ],
   [
@@ -91,6 +106,7 @@ test('what portknockd.toml says of an interface is sound too', t => {
     .replace(/^# (from|interface) = /gm, '$1 = ')
     .replace('sequence_number = true ', 'command = 9 ')
     .replace(/\n\[datagram\][\s\S]*?\n(?=\n)/, '')
+    .replace(/\n\[challenge\][\s\S]*?\n(?=\n)/, '')
     .replace(/^datagram = .*\n/m, '')
     .replace(/\n# Its connections have sequence numbers[\s\S]*/, '\n');
   assert.match(other, /^from = "interface".*\ninterface = "eth0"/m);

@@ -120,7 +120,8 @@ function withOption(options: Options, option: string): Options | string {
   }
   const value = option.slice(name.length + 2, -1).replaceAll('\\"', '');
   if (!settings.test(option) || !option.endsWith('"') || value.includes('"')) {
-    return `an option that sshd does not know: ${name.slice(0, 40)}`;
+    // The file may be a link to one that its owner cannot read himself: nothing else of it is told.
+    return `an option that sshd does not know${/^[a-z-]{1,32}$/.test(name) ? `: ${name}` : ''}`;
   }
   if (name === 'from') return withOrigin(options, value);
   return name === 'expiry-time' ? withExpiry(options, value) : options;

@@ -3,7 +3,7 @@
  * and the real portknock that knocks at it.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Spelling } from '../../../src/methods/port-sequence/spelling.js';
 import { temporaryFolder, writeSecret } from './folder.js';
@@ -26,6 +26,7 @@ export interface DaemonSettings {
   readonly portSequence?: Settings;
   readonly sequenceNumber?: Settings;
   readonly datagram?: Settings;
+  readonly challenge?: Settings | undefined;
   readonly guard?: Settings;
   readonly basePort?: number;
   /** How its clients knock; `spread` by default. */
@@ -87,12 +88,18 @@ export class Daemon {
         }),
         ...(settings.sequenceNumber === undefined ? [] : table('[sequence_number]', settings.sequenceNumber)),
         ...(settings.datagram === undefined ? [] : table('[datagram]', settings.datagram)),
+        ...(settings.challenge === undefined ? [] : table('[challenge]', settings.challenge)),
         ...(settings.guard === undefined ? [] : table('[guard]', settings.guard)),
         ...doors.flatMap(door => table('[[door]]', door)),
         ...clients.flatMap(client => table('[[client]]', this.#withKey({ doors: everyDoor, ...client }))),
         '',
       ].join('\n'),
     );
+  }
+
+  /** 32 bytes. */
+  get siteKey(): Buffer {
+    return Buffer.from(readFileSync(this.siteKeyFile, 'latin1').trim(), 'hex');
   }
 
   /** Starts the daemon, also again. @returns when it is ready */
@@ -130,6 +137,7 @@ export class Daemon {
   #withKey(client: NamedSettings): Settings {
     const { psk_file: pskFile } = client;
     if (typeof pskFile === 'string') writeSecret(this.folder, pskFile, `${pskOf(client.name)}\n`);
+    if ('ssh_keys' in client || 'openpgp' in client) return client;
     if ('psk_file' in client || 'key_file' in client || 'classic_passphrase_file' in client) return client;
     const keyFile = `${client.name}.key`;
     this.#writeKey(keyFile);

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import pino from 'pino';
 import { openCapture } from '../../../src/daemon/capture.js';
 import type { Config, SequenceSettings } from '../../../src/daemon/config.js';
+import { ReplyPort } from '../../../src/daemon/replyport.js';
 import { openState } from '../../../src/daemon/state.js';
 import { Subprocess } from '../../../src/daemon/subprocess.js';
 import { reasons } from '../../../src/methods/knock.js';
@@ -59,7 +60,9 @@ function say(told: Told): void {
 
 try {
   const capture = openCapture(config([]), pino({ level: 'silent' }), () => {});
-  const listener = new Subprocess(config([]), capture, openState(config([]).stateDirectory), false, {
+  const state = openState(config([]).stateDirectory);
+  const handed = { capture, state, replies: new ReplyPort(config([])) };
+  const listener = new Subprocess(config([]), handed, false, {
     frame: ({ kind, code, detail, client, door, source }) => {
       const reason = kind === 'refused' ? reasons[code] : undefined;
       say({ kind, reason, detail, client, door, source: formatAddress(source) });
