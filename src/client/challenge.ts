@@ -18,7 +18,7 @@ import { formatAddress } from '../net/address.js';
 import { udp } from '../net/packet.js';
 import { isChallengeDoor, isSiteName } from '../system/challengeprofile.js';
 import type { Composer, Composition, Warn } from './composer.js';
-import { type Answer, type Asker, ask, type Timing, usualTiming } from './exchange.js';
+import { type Answer, type Asker, ask, type Limits, usualLimits } from './exchange.js';
 import { KnockError } from './failure.js';
 import { type ChallengeRequest, requireWithin } from './request.js';
 import { isSeenOutside, type Target } from './resolve.js';
@@ -33,7 +33,7 @@ export interface ChallengeSetting {
   readonly isOneEnough: boolean;
   /** Milliseconds since 1970, for hellos. */
   readonly now: () => number;
-  readonly timing: Timing;
+  readonly limits: Limits;
   /** How long a challenge may be answered, in milliseconds. */
   readonly lifeMs: number;
 }
@@ -47,7 +47,7 @@ const patienceMs = 1000;
 /** @throws TypeError, RangeError for a request that is none */
 export function challenge(request: ChallengeRequest, setting: Partial<ChallengeSetting> = {}): Composer {
   requireChallenge(request);
-  const usual = { tell: silent, isOneEnough: false, now: Date.now, timing: usualTiming };
+  const usual = { tell: silent, isOneEnough: false, now: Date.now, limits: usualLimits };
   return new Challenges(request, { ...usual, lifeMs: challengeLifeMs - marginMs, ...setting });
 }
 
@@ -137,10 +137,10 @@ class Challenges implements Composer {
   }
 
   async #answer(targets: readonly Target[], key: OpenedKey, warn: Warn, signal: AbortSignal | undefined) {
-    const { now, timing, isOneEnough, tell } = this.#setting;
+    const { now, limits, isOneEnough, tell } = this.#setting;
     const { door, port } = this.#request;
     const onHello = ({ address }: Target) => tell.note(`hello to ${address}, UDP port ${port}`);
-    const asking = { site: siteOf(this.#request), door, port, now, timing, isOneEnough, signal, onHello };
+    const asking = { site: siteOf(this.#request), door, port, now, limits, isOneEnough, signal, onHello };
     const askers = await ask(targets, asking);
     requireAnswer(askers, port);
     const compositions: Composition[] = [];

@@ -102,13 +102,13 @@ export function challengeRequest(
       hint: name === 'address' ? 'the server signs for the address that it sees' : undefined,
     });
   }
-  return { method, port, ...server, door, sign: foundKey(sign) };
+  return { method, port, ...server, door, sign: foundKey(sign, options.passwordFile) };
 }
 
-function foundKey(sign: SigningKey): ChallengeKey {
+function foundKey(sign: SigningKey, passwordFile: string | undefined): ChallengeKey {
   const path = keyPath(sign);
   if (path === undefined) return sign as ChallengeKey;
-  return 'ssh' in sign ? { ssh: path } : withPassword(path, undefined);
+  return 'ssh' in sign ? { ssh: path } : withPassword(path, passwordFile);
 }
 
 /** Where the key of a profile is; undefined where it is in no file of ours. */

@@ -27,21 +27,27 @@ export interface Asking {
   readonly now: () => number;
   /** Whether one answer is enough: then the first one ends it. */
   readonly isOneEnough: boolean;
-  readonly timing: Timing;
+  readonly limits: Limits;
   readonly signal: AbortSignal | undefined;
   /** Told of every hello. */
   readonly onHello: (target: Target) => void;
 }
 
-/** In milliseconds. */
-export interface Timing {
-  /** After each hello: how long until the next; after the last one: until there is no answer. */
+/** Of asking. */
+export interface Limits {
+  /** Milliseconds after each hello: how long until the next; after the last one: until there is no answer. */
   readonly pausesMs: readonly number[];
-  /** How long the other addresses may take where one has answered. */
+  /** Milliseconds: how long the other addresses may take where one has answered. */
   readonly othersMs: number;
+  /** So many that look like a challenge are looked at from one address: more are not the server's. */
+  readonly mostExamined: number;
 }
 
-export const usualTiming: Timing = { pausesMs: [1000, 2000, 4000, 3000], othersMs: 300 };
+export const usualLimits: Limits = {
+  pausesMs: [1000, 2000, 4000, 3000],
+  othersMs: 300,
+  mostExamined: 1000,
+};
 
 /** What came of asking one address: its challenge, the system's word for why it could not be asked, or neither. */
 export interface Asker {
@@ -62,7 +68,7 @@ export interface Answer {
 
 /** Asks for challenges. @returns one for each target, in their order @throws the signal's reason */
 export async function ask(targets: readonly Target[], asking: Asking): Promise<readonly Asker[]> {
-  const { timing, isOneEnough, signal } = asking;
+  const { limits, isOneEnough, signal } = asking;
   signal?.throwIfAborted();
   const lines = targets.map(target => new Line(target, asking));
   const aborted = new Promise<void>(resolve => {
@@ -72,9 +78,9 @@ export async function ask(targets: readonly Target[], asking: Asking): Promise<r
     await Promise.all(lines.map(line => line.open()));
     const every = Promise.all(lines.map(({ settled }) => settled));
     const answered = Promise.race(lines.map(({ answered }) => answered));
-    const others = () => (isOneEnough ? true : settlesWithin(every, timing.othersMs));
+    const others = () => (isOneEnough ? true : settlesWithin(every, limits.othersMs));
     const enough = Promise.race([every, aborted, answered.then(others)]);
-    for (const pauseMs of timing.pausesMs) {
+    for (const pauseMs of limits.pausesMs) {
       for (const line of lines) line.hello();
       if (await settlesWithin(enough, pauseMs)) break;
     }
@@ -84,9 +90,6 @@ export async function ask(targets: readonly Target[], asking: Asking): Promise<r
     for (const line of lines) line.close();
   }
 }
-
-/** So many that look like a challenge are looked at from one address: more are not the server's. */
-const mostExamined = 1000;
 
 interface Sent {
   readonly asked: Asked;
@@ -153,7 +156,7 @@ class Line implements Asker {
   #hear(payload: Buffer): void {
     if (this.answer !== undefined || payload.length !== challengeLength) return;
     this.#examined += 1;
-    if (this.#examined > mostExamined) return;
+    if (this.#examined > this.#asking.limits.mostExamined) return;
     for (const { asked, time, askedAt } of this.#sent) {
       const challenge = readChallenge(asked, payload);
       if (challenge === undefined) continue;

@@ -126,7 +126,7 @@ const allowed: Readonly<
   Record<Extract<Invocation, { options: ClientOptions }>['form'], readonly OptionName[]>
 > = {
   direct: [...knocking, ...identity, 'spelling'],
-  profile: knocking,
+  profile: [...knocking, 'passwordFile'],
   sequence: [...delivering, 'udp', 'oneTimeSequences', 'wait', 'dryRun', 'json'],
   datagram: [
     ...['port', 'pfx', 'passwordFile', 'serverCertificate', 'knockPort', 'verify', 'address', 'wait'],
@@ -136,7 +136,7 @@ const allowed: Readonly<
     ...['port', 'siteKeyFile', 'site', 'user', 'keyFile', 'passwordFile', 'ssh', 'sshKey', 'wait'],
     ...['timeout', 'retries', 'ipv4', 'ipv6', 'dryRun', 'time', 'json', 'quiet', 'verbose'],
   ] as OptionName[],
-  proxy: [...sending, 'door', 'clockOffset', 'socket', 'fdpass'],
+  proxy: [...sending, 'passwordFile', 'door', 'clockOffset', 'socket', 'fdpass'],
   connect: [
     ...['pskFile', 'macPort', 'period', 'tolerance', 'clockOffset'],
     ...['socket', 'fdpass', 'timeout', 'ipv4', 'ipv6', 'quiet', 'verbose'],

@@ -82,6 +82,9 @@ export function profileJob(profile: Profile, door: string, options: ClientOption
 
 function requestOf(profile: Profile, name: string, options: ClientOptions): KnockRequest {
   const { method } = profile;
+  if (options.passwordFile !== undefined && !(method === 'challenge' && 'keyFile' in profile.sign)) {
+    throw new OperatorError('usage', '--password-file is about the key file of an OpenPGP key');
+  }
   if (method === 'port-sequence') {
     const { basePort, spelling } = profile;
     const { command } = profile.doors.get(name)!;

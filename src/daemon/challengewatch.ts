@@ -39,7 +39,7 @@ export const challengeMemoryMs: number = challengeLifeMs;
 export interface Surroundings {
   /** Bound by the monitor. */
   readonly sockets: ReplySockets;
-  readonly memory: Memory;
+  readonly memory: Pick<Memory, 'isHeard'>;
   readonly counters: Counters;
   /** Of refusals that are told. */
   readonly quota: Quota;

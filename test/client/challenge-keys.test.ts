@@ -1,9 +1,11 @@
 /** What signs the answers to challenges: the real gpg, ssh-agent and ssh-keygen, and key files; and each of their refusals. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { after, test } from 'node:test';
+import { Agent } from '../../src/client/signing/agent.js';
 import type { Scope } from '../e2e/harness/program.js';
 import { ChallengeServer } from './challengeserver.js';
 import { Gnupg } from './gnupg.js';
@@ -30,7 +32,6 @@ makeSshKey(keys.ecdsa, 'ecdsa', '', '-b', '384');
 makeSshKey(keys.rsa, 'rsa', '', '-b', '2048');
 makeSshKey(keys.rsa4096, 'rsa', '', '-b', '4096');
 makeSshKey(keys.locked, 'ed25519', 'secret');
-makeSshKey(`${folder}/huge`, 'rsa', '', '-b', '5120');
 
 const server = await ChallengeServer.open(
   end,
@@ -137,6 +138,13 @@ test('a key file, armoured or not, with a passphrase from everywhere it can come
   const passwordFile = `${user.folder}/password`;
   writeFileSync(passwordFile, 'secret\n', { mode: 0o600 });
   await opens(user, ['--key-file', locked, '--password-file', passwordFile]);
+  const profile = { portknock: 1, name: 'work', host: '127.0.0.1', method: 'challenge', site: 'test' };
+  const sign = { key_file: locked };
+  const input = JSON.stringify({ ...profile, port: server.port, sign, doors: { ssh: {} } });
+  assert.equal((await user.run(['import', '-'], { input })).status, 0);
+  const before = server.knocks.length;
+  assert.equal((await user.run(['work', 'ssh', '--password-file', passwordFile])).status, 0);
+  await server.first(before + 1);
   await refuses(
     user,
     ['--key-file', locked],
@@ -152,7 +160,7 @@ test('a key file with a signing subkey alone', async t => {
   own.generate('Sub <sub@doe.com>', 'ed25519', 'secret');
   const fingerprint = /^fpr:+([0-9A-F]{40}):/m.exec(own.run('--with-colons', '--list-keys').toString())![1]!;
   const given = ['--pinentry-mode', 'loopback', '--passphrase', 'secret'];
-  own.run(...given, '--quick-add-key', fingerprint, 'rsa3072', 'sign', '1y');
+  own.run(...given, '--quick-add-key', fingerprint, 'ed25519', 'sign', '1y');
   const withSubkey = await ChallengeServer.open(
     t,
     { openpgp: [own.publicKey(fingerprint)] },
@@ -193,17 +201,31 @@ test('ssh-agent, with every type of key; the first, or the one that is named', a
     assert.equal((await opens(user, ['--ssh'], agent.environment)).stderr, '', name);
   }
   const agent = await SshAgent.start(t, mkdtempSync(`${folder}/a`));
-  agent.add(`${folder}/huge`, keys.ed25519);
+  agent.add(keys.ecdsa);
+  agent.add(keys.ed25519);
   await opens(user, ['--ssh-key', `${keys.ed25519}.pub`], agent.environment);
+  const { stderr } = await opens(user, ['--ssh'], agent.environment);
+  assert.match(
+    stderr,
+    /signing with the first of the agent's 2 keys, ecdsa-sha2-nistp384 key SHA256:.*another: --ssh-key FILE\.pub/,
+  );
+});
+
+test('a signature that is too long for a response is not sent', async t => {
+  const user = new User(t);
+  const modulus = Buffer.alloc(641, 0xff);
+  modulus[0] = 0;
+  const blob = Buffer.concat([text('ssh-rsa'), text(Uint8Array.of(1, 0, 1)), text(modulus)]);
+  const signature = text(Buffer.concat([text('rsa-sha2-512'), text(Buffer.alloc(640, 1))]));
+  const signs = (socket: Socket) => socket.write(text(Buffer.concat([Uint8Array.of(14), signature])));
   await refuses(
     user,
     ['--ssh'],
     [
-      /signing with the first of the agent's 2 keys, ssh-rsa key SHA256:.*another: --ssh-key FILE\.pub/,
       /the signature has \d+ bytes, and a response has room for 64 to 1114/,
       /Ed25519, ECDSA and RSA up to 4096 bits fit/,
     ],
-    agent.environment,
+    strangeAgent(t, `${folder}/long`, signs, blob),
   );
 });
 
@@ -242,18 +264,24 @@ function lonely(user: User): string {
 }
 
 /** An agent of the test's own, with one key, that does with a request to sign what it is told. */
-function strangeAgent(t: Scope, path: string, answer: (socket: Socket) => void): Record<string, string> {
-  const blob = Buffer.from(publicLine(keys.ed25519).split(' ')[1]!, 'base64');
-  const text = (bytes: Buffer) => Buffer.concat([length(bytes.length), bytes]);
-  const list = text(
-    Buffer.concat([Uint8Array.of(12), length(1), text(blob), text(Buffer.from('a\x1b[2Jb'))]),
-  );
+function strangeAgent(
+  t: Scope,
+  path: string,
+  answer: (socket: Socket) => void,
+  blob: Buffer = Buffer.from(publicLine(keys.ed25519).split(' ')[1]!, 'base64'),
+): Record<string, string> {
+  const list = text(Buffer.concat([Uint8Array.of(12), length(1), text(blob), text('a\x1b[2Jb')]));
   const listener = createServer(socket => {
     socket.on('error', () => {});
     socket.on('data', request => (request[4] === 11 ? socket.write(list) : answer(socket)));
   }).listen(path);
   t.after(() => void listener.close());
   return { SSH_AUTH_SOCK: path };
+}
+
+/** A `string` of SSH's. */
+function text(bytes: Uint8Array | string): Buffer {
+  return Buffer.concat([length(bytes.length), Buffer.from(bytes)]);
 }
 
 function length(value: number): Buffer {
@@ -276,6 +304,19 @@ test('ssh-agent that refuses to sign, closes, or answers with nonsense', async t
   await refuses(user, ['--ssh'], [/ssh-agent cannot be asked .*it closed the connection/], closing);
   const endless = strangeAgent(t, `${folder}/endless`, socket => socket.write(Buffer.alloc(8, 0xff)));
   await refuses(user, ['--ssh'], [/ssh-agent cannot be asked/], endless);
+});
+
+test('an agent that hangs is given up', async t => {
+  const path = `${folder}/hanging`;
+  const listener = createServer(socket => socket.on('error', () => {})).listen(path);
+  t.after(() => void listener.close());
+  await once(listener, 'listening');
+  const agent = new Agent(path, { listMs: 50, signMs: 50 });
+  await assert.rejects(agent.list(undefined), /ssh-agent does not answer \(.*hanging\)/);
+  await assert.rejects(
+    agent.sign({ blob: new Uint8Array(4), name: 'x' }, new Uint8Array(1), undefined),
+    /does not answer/,
+  );
 });
 
 test('ssh-keygen signs where no agent has the key', async t => {
