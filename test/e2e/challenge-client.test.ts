@@ -138,4 +138,28 @@ describe('gpg', { skip: missing('gpg') }, () => {
       assert.match(each.stderr, /error: no answer from 10\.\S+, UDP port 54321\n.*hint: whatever is wrong/);
     }
   });
+
+  test('where the server sees another address than the own public one, that is said', async t => {
+    const { server, client } = await plain(t);
+    const gnupg = new Gnupg(t);
+    gnupg.generate('John Doe', 'ed25519');
+    const keyring = join(temporaryFolder(t, 'keyring', 0o755), 'keys.gpg');
+    writeFileSync(keyring, gnupg.publicKey('John'));
+    const clients = [{ name: 'john', openpgp: 'John Doe' }];
+    const daemon = await challenged(t, server, { challenge: { keyring }, clients });
+    const { namespace } = client;
+    await namespace.ip('address add 45.67.89.1/32 dev lo');
+    await namespace.ip(`route add ${server.ipv4}/32 dev uplink via 10.77.1.1 src 45.67.89.1`);
+    const input = 'table ip nat { chain out { type nat hook postrouting priority 100; masquerade; }; }';
+    await namespace.exec('nft', ['-f', '-'], { input });
+    const person = new Person(t, client, gnupg.environment);
+    const site = ['--port', String(port), '--site-key-file', daemon.siteKeyFile];
+    const asked = person.portknock(['challenge', server.ipv4, 'ssh', ...site, '--user', 'John']);
+    await succeeds(asked);
+    assert.match(
+      asked.stderr,
+      /^portknock: warning: \S+ sees 10\.77\.1\.2, and the own address is 45\.67\.89\.1: it is opened for the former$/m,
+    );
+    await daemon.program!.line(/opened ssh for john .*from 10\.77\.1\.2/);
+  });
 });
