@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
+import { type KnockError, knock } from '../../src/index.js';
 import { Program, type Scope } from '../e2e/harness/program.js';
 import { ChallengeServer } from './challengeserver.js';
 import { Gnupg } from './gnupg.js';
@@ -119,6 +120,23 @@ test('a key file with a signing subkey alone', async t => {
   const said = await user.run(form, { env: { PORTKNOCK_PASSWORD: 'secret' } });
   assert.equal(said.status, 0, said.stderr);
   await withSubkey.first(1);
+});
+
+test('a key file through the library', async () => {
+  const where = { host: '127.0.0.1', method: 'challenge', site: 'test', door: 'ssh' } as const;
+  const keyFile = gnupg.secretKey(users.jane, 'secret');
+  const { port, knocks } = site.server;
+  const before = knocks.length;
+  await knock({ ...where, port, sign: { keyFile, password: 'secret' } });
+  await site.server.first(before + 1);
+  const { code, message } = (await knock({ ...where, port, sign: { keyFile } }).catch(
+    (error: unknown) => error,
+  )) as KnockError;
+  assert.equal(code, 'not-signed');
+  assert.match(message, /this key has a passphrase/);
+  chmodSync(keyFile, 0o644);
+  const open = knock({ ...where, port, sign: { keyFile, password: 'secret' } });
+  await assert.rejects(open, { name: 'KnockError', code: 'not-signed', hint: `chmod 600 ${keyFile}` });
 });
 
 test('key files that are none, or of the wrong kind', async t => {
