@@ -53,7 +53,7 @@ const style = `
   .spread { stroke: #1f2328 }
   .number { paint-order: stroke; stroke: #ffffff; stroke-width: 4px }
   .portknock { fill: #0969da } .knockd { fill: #8c959f } .fwknop { fill: #b99a5b } .fwknopUdp { fill: #9a7fb5 }
-  .floor { fill: #7fa387 } .native { fill: #54aeff } .number { fill: #b48ee0 } .datagram { fill: #2da9b3 }
+  .floor { fill: #7fa387 } .native { fill: #54aeff } .number { fill: #b48ee0 } .datagram { fill: #2da9b3 } .challenge { fill: #d4a72c }
   @media (prefers-color-scheme: dark) {
     text { fill: #f0f6fc }
     .soft { fill: #9198a1 }
@@ -64,7 +64,7 @@ const style = `
     .spread { stroke: #f0f6fc }
     .number { stroke: #0d1117 }
     .portknock { fill: #4493f8 } .knockd { fill: #6e7681 } .fwknop { fill: #937a45 } .fwknopUdp { fill: #7a6391 }
-    .floor { fill: #5c7d64 } .native { fill: #1f5fa8 } .number { fill: #6f4aa8 } .datagram { fill: #1f7780 }
+    .floor { fill: #5c7d64 } .native { fill: #1f5fa8 } .number { fill: #6f4aa8 } .datagram { fill: #1f7780 } .challenge { fill: #8a6a10 }
   }
 `;
 

@@ -119,6 +119,14 @@ const plans: readonly Plan[] = [
     shows: ({ part, unit, name }) => part === 'datagrams' && unit === '%' && !name.startsWith(' '),
   },
   {
+    name: 'challenges',
+    title: 'Exchanges of a challenge that open under a flood of hellos',
+    axis: '% of the exchanges',
+    words: 'Hellos from random sources, 20,000 a second. A client asks again after a second.',
+    scale: percent,
+    shows: ({ part, unit, name }) => part === 'challenges' && unit === '%' && name.includes('tr'),
+  },
+  {
     name: 'memory',
     title: 'Resident memory',
     axis: 'MiB, logarithmic',

@@ -7,6 +7,7 @@ export type ContenderName =
   | 'native'
   | 'number'
   | 'datagram'
+  | 'challenge'
   | 'knockd'
   | 'fwknop'
   | 'fwknopUdp'
@@ -23,6 +24,8 @@ export interface KnockPacket {
 export interface Garbage {
   readonly ports: readonly number[];
   readonly payloadLength?: number;
+  /** Instead: datagrams with each of these by turns, in Latin-1, all of one length. */
+  readonly payloads?: readonly string[];
   /** Instead: datagrams that look like knocks signed by a certificate, of which only the work shows that they are none. */
   readonly shape?: DatagramShape;
 }

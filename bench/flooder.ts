@@ -143,8 +143,9 @@ interface Writer {
 }
 
 function writerFor(address: string, garbage: Garbage, sources: Sources): Writer {
-  const { ports, payloadLength, shape } = garbage;
+  const { ports, payloadLength, payloads, shape } = garbage;
   if (shape !== undefined) return new Shaped(address, ports, shape, () => sources.next());
+  if (payloads !== undefined) return new Recorded(address, ports, payloads, sources);
   return payloadLength === undefined
     ? new Syns(address, ports, sources)
     : new Datagrams(address, ports, payloadLength, sources);
@@ -211,6 +212,42 @@ class Datagrams implements Writer {
     for (let index = 0; index < count; index++) {
       const sourcePort = 1024 + (this.#chance.next() & 0x7fff);
       readdressDatagram(packets, index * this.#length, this.#sources.next(), sourcePort);
+    }
+    return this.#batch.send(count);
+  }
+
+  close(): void {
+    this.#batch.close();
+  }
+}
+
+/** Payloads that are given, by turns. */
+class Recorded implements Writer {
+  readonly #batch: PacketBatch;
+  readonly #length: number;
+  readonly #payloads: readonly Buffer[];
+  readonly #sources: Sources;
+  readonly #chance = new Chance();
+  #next = 0;
+
+  constructor(address: string, [port]: readonly number[], payloads: readonly string[], sources: Sources) {
+    this.#payloads = payloads.map(payload => Buffer.from(payload, 'latin1'));
+    const payload = this.#payloads[0]!;
+    this.#length = datagramHeaderLength + payload.length;
+    this.#batch = new PacketBatch(batchCount, this.#length, address);
+    this.#sources = sources;
+    const datagram = { source: 0, destination: ipv4Number(address), sourcePort: 0, port: port!, payload };
+    for (let index = 0; index < batchCount; index++) {
+      writeDatagram(this.#batch.packets, index * this.#length, datagram);
+    }
+  }
+
+  send(count: number): number {
+    const { packets } = this.#batch;
+    for (let index = 0; index < count; index++) {
+      const at = index * this.#length;
+      packets.set(this.#payloads[this.#next++ % this.#payloads.length]!, at + datagramHeaderLength);
+      readdressDatagram(packets, at, this.#sources.next(), 1024 + (this.#chance.next() & 0x7fff));
     }
     return this.#batch.send(count);
   }

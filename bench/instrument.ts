@@ -3,6 +3,7 @@
  * time, and ends with its standard input. Its other end is bench/remote.ts.
  */
 import { createInterface } from 'node:readline';
+import { type ExchangeRequest, exchangeAll } from './challenging.js';
 import { type ConnectRequest, connectAll } from './connecting.js';
 import { type FillRequest, fill } from './filling.js';
 import { type FloodRequest, flood } from './flooder.js';
@@ -14,6 +15,7 @@ export type Request =
   | KnockRequest
   | SeriesRequest
   | ConnectRequest
+  | ExchangeRequest
   | FillRequest
   | FloodRequest
   | RunRequest
@@ -27,6 +29,8 @@ function perform(request: Request): object | Promise<object> {
       return runSeries(request);
     case 'connect':
       return connectAll(request);
+    case 'exchange':
+      return exchangeAll(request);
     case 'fill':
       return fill(request);
     case 'flood':

@@ -21,6 +21,8 @@ export const notes: readonly string[] = [
   'is not counted; the rate is that of one thread, which waits for each.',
   'Datagrams: the garbage is as long as a right one. A valid key is another point of the curve each time; what is verified one',
   'after the other is verified without kernel and threads, by the code that the daemon’s thread runs.',
+  'Challenges: hello to open is counted without the signing, which is the user’s key’s; what is judged one after the other is',
+  'judged without kernel and threads. Bytes that left count all that the interface sends, the kernel’s own ICMP too.',
   'Lost before the daemon: as portknockd counts, and the kernel for a UDP socket. For libpcap nobody does from outside.',
   areSeparate
     ? 'Processors: knocks and floods are sent on the last one, on which the kernel also does its part for each packet,'

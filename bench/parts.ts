@@ -1,6 +1,7 @@
 /** What can be measured, by name, and how often a whole run and a quick one measure it. */
 import type { Scope } from '../test/e2e/harness/program.js';
 import { Certified } from './certified.js';
+import { measureChallenges } from './challenges.js';
 import { measureClientRuns } from './clientrun.js';
 import type { Contender, DaemonContender } from './contender.js';
 import { measureDatagrams } from './datagrams.js';
@@ -19,6 +20,7 @@ import { Portknock } from './portknock.js';
 import { withScope } from './scope.js';
 import { createSequenced } from './sequenced.js';
 import { measureSequenceMemory, measureSequences, measureSpoofed } from './sequences.js';
+import { Signed } from './signed.js';
 import { measureStarts } from './start.js';
 import { measureSuccess } from './success.js';
 import type { Figure } from './table.js';
@@ -110,6 +112,7 @@ export const parts: Readonly<Record<string, Part>> = {
       daemons.filter(({ name }) => name.startsWith('fwknop')),
       counts,
     ),
+  challenges: ({ portknock }, counts) => measureAllChallenges(portknock, counts),
   idle: ({ daemons }, { idleSeconds }) => whileRunning(daemons, () => measureIdle(daemons, idleSeconds)),
 };
 
@@ -157,6 +160,20 @@ function measureAllDatagrams(
     return whileRunning([portknock, certified, ...others], () =>
       measureDatagrams(certified, portknock, others, counts),
     );
+  });
+}
+
+function measureAllChallenges(portknock: Portknock, counts: Counts): Promise<Figure[]> {
+  return withScope(async scope => {
+    const certified = await Certified.create(scope);
+    const signed = await Signed.create(scope);
+    const others = [portknock, certified];
+    await signed.start();
+    try {
+      return await whileRunning(others, () => measureChallenges(signed, others, counts));
+    } finally {
+      await signed.stop();
+    }
   });
 }
 

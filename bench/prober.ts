@@ -73,7 +73,8 @@ function knock({ source, address, packets, timeoutMs }: KnockRequest, watch: Wat
   }
 }
 
-function firstConnection(door: Buffer, from: Buffer, deadline: number): number | undefined {
+/** @returns the moment at which a connection succeeds; undefined where none does until then */
+export function firstConnection(door: Buffer, from: Buffer, deadline: number): number | undefined {
   const attempts = new Attempts(recentAttempts);
   try {
     let next = 0;

@@ -16,6 +16,8 @@ export interface Answer {
   readonly sent?: number;
   readonly opened?: readonly boolean[];
   readonly times?: readonly number[];
+  readonly challengeTimes?: readonly number[];
+  readonly tries?: readonly number[];
   readonly kernel?: number;
   readonly turn?: number;
   readonly count?: number;

@@ -36,6 +36,7 @@ export const contenderTitles: Readonly<Record<ContenderName, string>> = {
   native: 'native door',
   number: 'sequence number',
   datagram: 'datagram',
+  challenge: 'challenge',
   knockd: 'knockd',
   fwknop: 'fwknop',
   fwknopUdp: 'fwknop -U',

@@ -72,20 +72,25 @@ export function readKnockd(
     user: options.started?.user ?? listenerUser(options.user, warnings),
     capture: { from: 'interface', interface: interfaceName, ipv6: options.ipv4Only !== true },
     group: 0,
-    portSequence: undefined,
-    sequenceNumber: undefined,
-    datagram: undefined,
-    challenge: undefined,
-    firewall: { backend: 'nftables', rules: [] },
-    alwaysAllow: [],
+    ...ours,
     doors,
-    clients: [],
     tellsStages: true,
     tellsPackets: options.tellsPackets === true,
     warnings: [...warnings, ...guardWarning(doors, options), ...sequenceWarnings(doors)],
   };
   return { config, conf, titles: new Map(conf.doors.map((door, index) => [names[index]!, door.name])) };
 }
+
+/** What knockd knows nothing of. */
+const ours = {
+  portSequence: undefined,
+  sequenceNumber: undefined,
+  datagram: undefined,
+  challenge: undefined,
+  firewall: { backend: 'nftables', rules: [] },
+  alwaysAllow: [],
+  clients: [],
+} as const;
 
 /** Reads it as often as wanted: for the daemon, which keeps to the place where it was started. */
 export function knockdReader(

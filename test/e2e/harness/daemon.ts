@@ -26,7 +26,9 @@ export interface DaemonSettings {
   readonly portSequence?: Settings;
   readonly sequenceNumber?: Settings;
   readonly datagram?: Settings;
+  /** Its site key is that of the port sequences, unless it says otherwise. */
   readonly challenge?: Settings | undefined;
+  readonly firewall?: Settings;
   readonly guard?: Settings;
   readonly basePort?: number;
   /** How its clients knock; `spread` by default. */
@@ -88,7 +90,8 @@ export class Daemon {
         }),
         ...(settings.sequenceNumber === undefined ? [] : table('[sequence_number]', settings.sequenceNumber)),
         ...(settings.datagram === undefined ? [] : table('[datagram]', settings.datagram)),
-        ...(settings.challenge === undefined ? [] : table('[challenge]', settings.challenge)),
+        ...(settings.challenge === undefined ? [] : table('[challenge]', withSiteKey(settings.challenge))),
+        ...(settings.firewall === undefined ? [] : table('[firewall]', settings.firewall)),
         ...(settings.guard === undefined ? [] : table('[guard]', settings.guard)),
         ...doors.flatMap(door => table('[[door]]', door)),
         ...clients.flatMap(client => table('[[client]]', this.#withKey({ doors: everyDoor, ...client }))),
@@ -137,8 +140,7 @@ export class Daemon {
   #withKey(client: NamedSettings): Settings {
     const { psk_file: pskFile } = client;
     if (typeof pskFile === 'string') writeSecret(this.folder, pskFile, `${pskOf(client.name)}\n`);
-    if ('ssh_keys' in client || 'openpgp' in client) return client;
-    if ('psk_file' in client || 'key_file' in client || 'classic_passphrase_file' in client) return client;
+    if (identities.some(key => key in client)) return client;
     const keyFile = `${client.name}.key`;
     this.#writeKey(keyFile);
     return { ...client, key_file: keyFile };
@@ -147,6 +149,13 @@ export class Daemon {
   #writeKey(name: string): string {
     return writeSecret(this.folder, name, `${randomBytes(32).toString('hex')}\n`);
   }
+}
+
+const identities = ['psk_file', 'key_file', 'classic_passphrase_file', 'openpgp', 'ssh_keys'] as const;
+
+function withSiteKey(challenge: Settings): Settings {
+  const isOpen = challenge['stealth'] === false || 'site_key_file' in challenge;
+  return isOpen ? challenge : { site_key_file: 'site.key', ...challenge };
 }
 
 function table(heading: string, settings: Settings): string[] {
