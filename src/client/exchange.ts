@@ -71,9 +71,11 @@ export async function ask(targets: readonly Target[], asking: Asking): Promise<r
   const { limits, isOneEnough, signal } = asking;
   signal?.throwIfAborted();
   const lines = targets.map(target => new Line(target, asking));
+  let stop = () => {};
   const aborted = new Promise<void>(resolve => {
-    signal?.addEventListener('abort', () => resolve(), { once: true });
+    stop = resolve;
   });
+  signal?.addEventListener('abort', stop);
   try {
     await Promise.all(lines.map(line => line.open()));
     const every = Promise.all(lines.map(({ settled }) => settled));
@@ -87,6 +89,7 @@ export async function ask(targets: readonly Target[], asking: Asking): Promise<r
     signal?.throwIfAborted();
     return lines;
   } finally {
+    signal?.removeEventListener('abort', stop);
     for (const line of lines) line.close();
   }
 }

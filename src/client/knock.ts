@@ -32,10 +32,11 @@ export interface Delivered {
 /**
  * Knocks at a server.
  *
- * That it resolves says only that the knock was sent, unless `wait` names a port: servers never say what became of it. Do not wait for
- * a door that lets a single connection in, which the waiting would use up. Do not keep keys where others can read
- * them; a classic identity and a plain sequence can be replayed by anyone on the way. Two knocks of this process with the same key never
- * carry the same time; of two processes only the clock keeps them apart.
+ * That it resolves says only that the knock was sent, unless `wait` names a port: servers never say what became of it. Do
+ * not wait for a door that lets a single connection in, which the waiting would use up. A challenge is waited for, 10 s at
+ * most, and its signature as long as that takes. Do not keep keys where others can read them; a classic identity and a plain
+ * sequence can be replayed by anyone on the way. Two knocks of this process with the same key never carry the same time; of
+ * two processes only the clock keeps them apart.
  *
  * @param options see `KnockOptions`, where each has its unit and range
  * @returns what was sent where, and how long the port took to open

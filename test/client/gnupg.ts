@@ -40,12 +40,13 @@ export class Gnupg {
     return path;
   }
 
-  /** Has the agent ask through a program that answers each question for a passphrase so. */
+  /** Has the agent ask through a program that answers each question for a passphrase so, and keeps what it is told in `asked`. */
   answerWith(answer: string): void {
     const path = join(this.home, 'pinentry');
     const script = `#!/bin/sh
 echo 'OK ready'
 while read -r line; do
+  echo "$line" >> ${this.home}/asked
   case "$line" in GETPIN*) printf '${answer}\\n' ;; BYE*) echo OK; exit ;; *) echo OK ;; esac
 done
 `;

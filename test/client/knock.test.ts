@@ -38,8 +38,8 @@ const mistakes: readonly [change: object, message: RegExp][] = [
   [{ host: '' }, /^TypeError: "host" expected a text$/],
   [{ host: 7 }, /^TypeError: "host"/],
   [
-    { method: 'challenge' },
-    /^TypeError: "method" expected "port-sequence", "plain-sequence" or "datagram", got "challenge"$/,
+    { method: 'telepathy' },
+    /^TypeError: "method" expected "port-sequence", "plain-sequence", "datagram" or "challenge", got "telepathy"$/,
   ],
   [
     { basePort: 65281 },

@@ -10,7 +10,13 @@ export interface ChallengeSignature {
   readonly signature: Uint8Array;
 }
 
-/** Signs the text of a challenge: for keys that are kept where no program of ours finds them. */
+/**
+ * Signs the text of a challenge: for keys that are kept where no program of ours finds them. SSH signs in the namespace
+ * `portknock`. The challenge is good for 30 s; where this takes longer, it is called once more, for another.
+ * @param text some 250 bytes of ASCII, in lines that say what the signature is good for
+ * @param signal ends the signing, where the knock has one
+ * @returns the signature; what it throws, `knock` throws
+ */
 export type SignText = (text: Uint8Array, signal?: AbortSignal) => Promise<ChallengeSignature>;
 
 /** A key of which the request says more than a profile does. */
