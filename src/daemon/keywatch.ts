@@ -29,6 +29,7 @@ interface Listener {
 export interface Pace {
   readonly settleMs: number;
   readonly pauseMs: number;
+  readonly tickMs: number;
 }
 
 export class KeyWatch {
@@ -41,7 +42,7 @@ export class KeyWatch {
   #toldAt = Number.NEGATIVE_INFINITY;
   #hasFailed = false;
 
-  constructor(listener: Listener, pace: Pace = { settleMs, pauseMs: shortestPauseMs }) {
+  constructor(listener: Listener, pace: Pace = { settleMs, pauseMs: shortestPauseMs, tickMs }) {
     this.#listener = listener;
     this.#pace = pace;
   }
@@ -128,7 +129,7 @@ export class KeyWatch {
   #look(readAt?: number): string | undefined {
     const files = this.#paths.flatMap(path => [path, ...entriesOf(path)]).map(stateOf);
     const folders = this.#paths.map(placeOf);
-    const since = (readAt ?? Date.now()) - tickMs;
+    const since = (readAt ?? Date.now()) - this.#pace.tickMs;
     const isYoung = (readAt === undefined ? files : [...files, ...folders]).some(
       ({ changedAt }) => changedAt > since,
     );
