@@ -5,7 +5,7 @@
  * what has changed is looked at in the files' state, so that an event costs one look and news is told once in five seconds at
  * most. Nothing runs while nothing happens. What another machine changes in a network's file system is not noticed.
  */
-import { type FSWatcher, lstatSync, readdirSync, realpathSync, statSync, watch } from 'node:fs';
+import { type FSWatcher, lstatSync, opendirSync, realpathSync, statSync, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorCode } from '../system/error.js';
 
@@ -195,13 +195,23 @@ function placeOf(path: string): State {
   }
 }
 
+/** Of a folder; it may be a user's, with as many files as he likes. */
 function entriesOf(path: string): string[] {
+  const names: string[] = [];
   try {
-    return readdirSync(path)
-      .sort()
-      .slice(0, mostEntries)
-      .map(name => join(path, name));
+    const folder = opendirSync(path);
+    try {
+      for (
+        let entry = folder.readSync();
+        entry !== null && names.length < mostEntries;
+        entry = folder.readSync()
+      )
+        names.push(join(path, entry.name));
+    } finally {
+      folder.closeSync();
+    }
   } catch {
-    return [];
+    // A file, or nothing.
   }
+  return names.sort();
 }

@@ -26,7 +26,7 @@ export class SignerReader extends DoorReader {
       this.mistake(path, message, 'it says where they are answered, with "port" and "site_key_file"');
       return undefined;
     }
-    if (openpgp.length > 0 && this.keyring === undefined) {
+    if (openpgp.length > 0 && this.keyring === undefined && !revoked) {
       const hint = 'write them into a file with gpg --export, and name it: keyring = "keyring.gpg"';
       this.mistake(
         [...path, 'openpgp'],

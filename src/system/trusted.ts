@@ -3,7 +3,16 @@
  *
  * They may lie in a user's home, who can put there what he likes: nothing here waits, and nothing is read without bound.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode, OperatorError } from './error.js';
 
@@ -11,28 +20,37 @@ const othersMayWrite = 0o022;
 /** Whoever may write into such a folder can take nothing away from others (sticky). */
 const onlyOwn = 0o1000;
 
+/** open(2): only the name is followed, and nothing happens to what is there. Node has no name for it. */
+const pathOnly = 0o10000000;
+
 /** The bytes of a file that its owner alone can change. @throws OperatorError, which says why not, without a place */
 export function readTrustedFile(path: string, longest: number): Uint8Array {
-  let fd: number;
   try {
-    // A FIFO without a writer would be waited for.
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-  try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new OperatorError('bad-keys', `${path}: not a file`);
-    requireOwnersAlone(path, stat.mode);
-    const folder = dirname(realpathSync(path));
-    const { mode } = statSync(folder);
-    if ((mode & onlyOwn) === 0) requireOwnersAlone(folder, mode);
-    return readUpTo(fd, path, longest);
+    return withFile(path, pathOnly, handle => {
+      requireTrusted(path, fstatSync(handle));
+      // What was looked at, whatever has the name by now: to open a device may do something.
+      return withFile(`/proc/self/fd/${handle}`, constants.O_RDONLY, fd => readUpTo(fd, path, longest));
+    });
   } catch (error) {
     throw error instanceof OperatorError ? error : unreadable(path, error);
+  }
+}
+
+function withFile<Value>(path: string, flags: number, use: (fd: number) => Value): Value {
+  const fd = openSync(path, flags);
+  try {
+    return use(fd);
   } finally {
     closeSync(fd);
   }
+}
+
+function requireTrusted(path: string, file: Stats): void {
+  if (!file.isFile()) throw new OperatorError('bad-keys', `${path}: not a file`);
+  requireOwnersAlone(path, file.mode);
+  const folder = dirname(realpathSync(path));
+  const { mode } = statSync(folder);
+  if ((mode & onlyOwn) === 0) requireOwnersAlone(folder, mode);
 }
 
 function requireOwnersAlone(path: string, mode: number): void {

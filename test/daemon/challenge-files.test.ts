@@ -1,9 +1,11 @@
 /** Files with the keys of clients: what is wrong with one costs its user his keys, with a warning, and nobody else anything. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { check } from '../../src/daemon/check.js';
 import { listClients } from '../../src/daemon/clients.js';
 import { keysOf } from '../../src/daemon/keynames.js';
@@ -105,6 +107,17 @@ for (const [what, prepare, why] of [
     assert.deepEqual(found(t, prepare), [[], unusable(why)]);
   });
 }
+
+test('what is no file is not opened: who waits at a FIFO waits on', async t => {
+  const folder = folderWithKeys(t);
+  spawnSync('mkfifo', [join(folder, 'keys')]);
+  const writer = spawn('sh', ['-c', 'echo x > keys'], { cwd: folder, stdio: 'ignore' });
+  const ended = once(writer, 'exit');
+  t.after(() => writer.kill('SIGKILL'));
+  await sleep(100);
+  assert.match(read(t, section(), folder).warnings[0]!, /not a file$/);
+  assert.equal(await Promise.race([ended, sleep(200, 'waits')]), 'waits');
+});
 
 test('a file in a folder that others may write to is not trusted, whatever link leads there', t => {
   const prepare = (folder: string) => {

@@ -125,6 +125,11 @@ test('a client that was taken out needs no keys, and another may have them', t =
   const removed = `${clientOf('openpgp = "Nobody"\nssh_keys = "no.pub"\nrevoked = true', 'gone')}${clientOf('openpgp = "John Doe"\nrevoked = true', 'lost')}`;
   const { warnings, clients } = read(t, section('', removed + clientOf('openpgp = "John Doe"')), folder(t));
   assert.deepEqual(warnings, []);
+  const bare = section('', clientOf('openpgp = "Nobody"\nrevoked = true')).replace(
+    'keyring = "keyring.gpg"\n',
+    '',
+  );
+  assert.deepEqual(mistakesIn(t, bare, folder(t)), []);
   assert.deepEqual(
     clients.map(client => client.kind === 'signer' && client.openpgp.length),
     [0, 0, 1],
