@@ -47,14 +47,18 @@ function edited(path, pattern, replacement) {
   return { contents };
 }
 
-/** What reads certificates is several times the size of what loads it, and that only for `explain`. */
+/** What reads certificates, and keys of OpenPGP, is several times the size of what loads it, and that only for `explain`. */
 const datagram = 'datagram';
+const judge = 'judge';
 const apart = {
   name: 'apart',
   setup({ onResolve }) {
-    onResolve({ filter: /\/methods\/datagram\/recognise\.js$/ }, ({ kind }) =>
-      kind === 'dynamic-import' ? { path: `./${datagram}.cjs`, external: true } : undefined,
-    );
+    const isApart = (filter, name) =>
+      onResolve({ filter }, ({ kind }) =>
+        kind === 'dynamic-import' ? { path: `./${name}.cjs`, external: true } : undefined,
+      );
+    isApart(/\/methods\/datagram\/recognise\.js$/, datagram);
+    isApart(/\/methods\/challenge\/judge\.js$/, judge);
   },
 };
 
@@ -138,6 +142,7 @@ process.chdir(project);
 await make('src/client/main.ts', 'dist/src/client/portknock');
 await make('src/daemon/main.ts', 'dist/src/daemon/portknockd');
 await makeModule('src/methods/datagram/recognise.ts', `dist/src/daemon/${datagram}`);
+await makeModule('src/methods/challenge/judge.ts', `dist/src/daemon/${judge}`);
 await make('src/daemon/listener.ts', 'dist/src/daemon/listener');
 await make('src/daemon/fetcher.ts', 'dist/src/daemon/fetcher');
 await make('src/daemon/verifier.ts', 'dist/src/daemon/verifier');

@@ -4,7 +4,8 @@
  * It runs the recogniser that the daemon runs, with a ledger that begins empty and lasts as long as the command.
  */
 import { readFileSync } from 'node:fs';
-import { type Flaw, flawOf } from '../methods/datagram/flaws.js';
+import { type Flaw as ChallengeFlaw, flawOf as challengeFlawOf } from '../methods/challenge/flaws.js';
+import { type Flaw as DatagramFlaw, flawOf as datagramFlawOf } from '../methods/datagram/flaws.js';
 import type { Knock, Refusal } from '../methods/knock.js';
 import { PlainSequence } from '../methods/plain-sequence/recognise.js';
 import { PortSequence } from '../methods/port-sequence/recognise.js';
@@ -16,7 +17,8 @@ import { decodePacket, fillFromHit, newPacket, type Packet } from '../net/packet
 import { errorCode, OperatorError } from '../system/error.js';
 import { admit, TransientMemory } from './admission.js';
 import { certificateHolder } from './asked.js';
-import type { Config } from './config.js';
+import { type Answered, challengesOf } from './challengecapture.js';
+import type { Config, Door } from './config.js';
 import { datagramsOf } from './datagramcapture.js';
 import { buildNumbers, type NumberSiteSettings, numberSettings } from './numbersite.js';
 import { formatService } from './schema.js';
@@ -32,17 +34,20 @@ export interface Explanation {
   readonly at: string;
   readonly source: string;
   readonly method: string;
-  readonly outcome: 'opened' | 'ran' | 'refused';
+  readonly outcome: 'opened' | 'ran' | 'refused' | 'answered';
   readonly door?: string;
   /** Of a datagram: the one service that it asks for. */
   readonly service?: string;
   readonly client?: string;
-  /** Of a certificate, in hexadecimal. */
+  /** Of a certificate, or the fingerprint of the key that signed a response; in hexadecimal. */
   readonly serial?: string;
   readonly reason?: string;
-  /** Of a datagram: what is wrong with it or its certificate, beyond the reason. */
-  readonly flaw?: Flaw;
+  /** What is wrong with a datagram or its certificate, with a hello, or with a response or its signature, beyond the reason. */
+  readonly flaw?: DatagramFlaw | ChallengeFlaw;
 }
+
+/** What is told of a packet. */
+type Decision = Knock | Refusal | Answered;
 
 /** How a capture was read, for standard error. */
 export type Remark = string;
@@ -68,9 +73,9 @@ export async function explainCapture(
   explained: (explanation: Explanation) => void,
 ): Promise<Remark[]> {
   const line = new Line(decision => explained(explain(config, decision)));
-  const datagrams = await datagramsOf(config);
   const recognisers = recognisersOf(config, line);
-  if (datagrams !== undefined) recognisers.push(packet => datagrams.take(packet, line));
+  const later = [await datagramsOf(config), await challengesOf(config)].filter(each => each !== undefined);
+  for (const each of later) recognisers.push(packet => each.take(packet, line));
   if (recognisers.length === 0) return [nothingToRecognise];
   const packet = newPacket();
   const take = () => {
@@ -78,11 +83,11 @@ export async function explainCapture(
   };
   const found = readAll(bytes, atMs, take, packet);
   await line.empty();
-  return [...found, ...(datagrams?.remarks ?? [])];
+  return [...found, ...later.flatMap(({ remarks }) => remarks)];
 }
 
 const nothingToRecognise =
-  'the configuration has neither [port_sequence] nor [datagram] nor a sequence nor sequence numbers: there is nothing to recognise';
+  'the configuration has neither [port_sequence] nor [datagram] nor [challenge] nor a sequence nor sequence numbers: there is nothing to recognise';
 
 function readAll(bytes: Buffer, atMs: number | undefined, take: () => void, packet: Packet): Remark[] {
   if (!isCaptureFile(bytes)) return explainLines(bytes, atMs ?? Date.now(), take, packet);
@@ -97,19 +102,19 @@ function readAll(bytes: Buffer, atMs: number | undefined, take: () => void, pack
 
 /** Tells decisions in the order of their packets, though datagrams take a while, and judges datagrams one after the other. */
 class Line {
-  readonly #tell: (decision: Knock | Refusal) => void;
+  readonly #tell: (decision: Decision) => void;
   #last: Promise<void> | undefined;
 
-  constructor(tell: (decision: Knock | Refusal) => void) {
+  constructor(tell: (decision: Decision) => void) {
     this.#tell = tell;
   }
 
-  say(decision: Knock | Refusal): void {
+  say(decision: Decision): void {
     if (this.#last === undefined) this.#tell(decision);
     else this.#last = this.#last.then(() => this.#tell(decision));
   }
 
-  sayLater(deciding: () => Promise<Knock | Refusal | undefined>): void {
+  sayLater(deciding: () => Promise<Decision | undefined>): void {
     this.#last = (this.#last ?? Promise.resolve()).then(async () => {
       const decision = await deciding();
       if (decision !== undefined) this.#tell(decision);
@@ -125,7 +130,7 @@ type Recogniser = (packet: Packet) => void;
 
 /** The methods of a configuration, as the listener has them, but for datagrams. */
 function recognisersOf(config: Config, line: Line): Recogniser[] {
-  const decided = (decision: Knock | Refusal) => line.say(decision);
+  const decided = (decision: Decision) => line.say(decision);
   const site = siteSettings(config);
   // Whose addresses a capture shows is not known here.
   const sequences = sequenceSettings(config, undefined);
@@ -137,10 +142,7 @@ function recognisersOf(config: Config, line: Line): Recogniser[] {
   ];
 }
 
-function portSequenceRecogniser(
-  site: SiteSettings,
-  decided: (decision: Knock | Refusal) => void,
-): Recogniser {
+function portSequenceRecogniser(site: SiteSettings, decided: (decision: Decision) => void): Recogniser {
   const memory = new TransientMemory();
   const lastAccepted = (clientId: number) => memory.lastAccepted(clientId);
   const method = new PortSequence(buildSite(site), lastAccepted, sourceCapacity, seed);
@@ -152,7 +154,7 @@ function portSequenceRecogniser(
 
 function sequenceRecogniser(
   settings: SequenceSiteSettings,
-  decided: (decision: Knock | Refusal) => void,
+  decided: (decision: Decision) => void,
 ): Recogniser {
   const events = { stage: () => {}, knock: decided, refused: decided };
   const method = new PlainSequence(buildSequences(settings), events, sourceCapacity, seed);
@@ -166,10 +168,7 @@ function sequenceRecogniser(
 }
 
 /** What the kernel would have let in, no number of this capture having been used before it. */
-function numberRecogniser(
-  settings: NumberSiteSettings,
-  decided: (decision: Knock | Refusal) => void,
-): Recogniser {
+function numberRecogniser(settings: NumberSiteSettings, decided: (decision: Decision) => void): Recogniser {
   const method = new SequenceNumber(buildNumbers(settings), Number.POSITIVE_INFINITY);
   return packet => {
     const verdict = method.recognise(packet, undefined);
@@ -193,7 +192,7 @@ function explainLines(
   return lines.malformed === 0 ? [] : [`${lines.malformed} lines were no hits`];
 }
 
-function explain(config: Config, decision: Knock | Refusal): Explanation {
+function explain(config: Config, decision: Decision): Explanation {
   const { at, source, method, door, client, service, serial } = decision;
   const known = config.doors.find(({ name }) => name === door);
   const holder = client === undefined || method !== 'datagram' ? client : certificateHolder(client);
@@ -201,7 +200,7 @@ function explain(config: Config, decision: Knock | Refusal): Explanation {
     at: new Date(at).toISOString(),
     source: formatAddress(source),
     method,
-    outcome: decision.outcome === 'refused' ? 'refused' : known?.kind === 'command' ? 'ran' : 'opened',
+    outcome: outcomeOf(decision, known),
     // Of a datagram it may be a port that is of no door.
     ...(door === undefined || (known === undefined && service !== undefined) ? {} : { door }),
     ...(service === undefined ? {} : { service: formatService(service) }),
@@ -212,9 +211,16 @@ function explain(config: Config, decision: Knock | Refusal): Explanation {
   };
 }
 
-function flawIn(decision: Knock | Refusal): { readonly flaw?: Flaw } {
-  if (decision.outcome === 'knock' || decision.method !== 'datagram') return {};
-  const flaw = flawOf(decision.reason, decision.detail);
+function outcomeOf({ outcome }: Decision, door: Door | undefined): Explanation['outcome'] {
+  if (outcome !== 'knock') return outcome === 'answer' ? 'answered' : 'refused';
+  return door?.kind === 'command' ? 'ran' : 'opened';
+}
+
+function flawIn(decision: Decision): Pick<Explanation, 'flaw'> {
+  if (decision.outcome !== 'refused') return {};
+  const { method, reason, detail } = decision;
+  const flawOf = { datagram: datagramFlawOf, challenge: challengeFlawOf }[method as string];
+  const flaw = flawOf?.(reason, detail);
   return flaw === undefined ? {} : { flaw };
 }
 

@@ -252,6 +252,7 @@ export class Monitor {
       owed: this.#errands.owed,
       knocks: this.#teller.history.list(),
       lists: this.#revocation.status,
+      answersIPv6: this.#replies.hasIPv6,
       counters: await this.#listener.counters(),
     });
   }

@@ -21,6 +21,11 @@ export interface OpeningStatus {
   readonly remaining_seconds: number;
 }
 
+export interface ChallengeStatus {
+  readonly port: number;
+  readonly ipv6: boolean;
+}
+
 export interface Status {
   readonly configuration: string;
   readonly pid: number;
@@ -32,6 +37,8 @@ export interface Status {
   readonly guarded: readonly string[];
   readonly openings: readonly OpeningStatus[];
   readonly last_knocks: readonly (Omit<KnockRecord, 'at'> & { readonly at: string })[];
+  /** Where hellos are answered, and over which families; undefined where they are not. */
+  readonly challenges: ChallengeStatus | undefined;
   /** What came of the last attempt to get lists of revoked certificates; undefined where none are got. */
   readonly lists: RevocationStatus | undefined;
   readonly counters: Counters;
@@ -45,11 +52,14 @@ export interface StatusSources {
   readonly owed: readonly Debt[];
   readonly knocks: readonly KnockRecord[];
   readonly lists: RevocationStatus | undefined;
+  /** Whether hellos that come over IPv6 can be answered. */
+  readonly answersIPv6: boolean;
   readonly counters: Counters;
 }
 
 /** Asks the kernel what is open now, for it is the one that knows. @throws OperatorError */
 export async function statusOf(sources: StatusSources): Promise<Status> {
+  const { challenge } = sources.config;
   const inKernel = sources.guarding ? await listOpenings() : [];
   const services = inKernel.map(({ door, client, source, singleUse, remainingMs, ...service }) => ({
     door,
@@ -77,6 +87,7 @@ export async function statusOf(sources: StatusSources): Promise<Status> {
     guarded: guardedServices(sources.config),
     openings: [...services, ...commands],
     last_knocks: sources.knocks.map(({ at, ...knock }) => ({ at: new Date(at).toISOString(), ...knock })),
+    challenges: challenge && { port: challenge.port, ipv6: sources.answersIPv6 },
     lists: sources.lists,
     counters: sources.counters,
   };
@@ -97,6 +108,7 @@ export function formatStatus(status: Status): string {
   return [
     `portknockd runs as ${status.pid} and ${status.listener_pid} since ${status.started_at} (${up}), ${status.configuration}`,
     `guards  ${guarded}`,
+    ...challengesLine(status),
     ...section(
       'open',
       openings.map(o => [
@@ -118,6 +130,12 @@ export function formatStatus(status: Status): string {
     ),
     '',
   ].join('\n');
+}
+
+function challengesLine({ challenges }: Status): string[] {
+  if (challenges === undefined) return [];
+  const over = challenges.ipv6 ? 'IPv4 and IPv6' : 'IPv4 alone: this machine has no ::1';
+  return [`answers hellos at udp/${challenges.port} over ${over}`];
 }
 
 function listsSection({ lists }: Status): string[] {

@@ -83,14 +83,18 @@ test('a trace shows the names of functions', async t => {
   );
 });
 
-test('what reads strangers’ certificates and PKCS #12 files is in none of the programs that must start soon', () => {
+test('what reads strangers’ certificates, keys and PKCS #12 files is in none of the programs that must start soon', () => {
   const text = (path: string) =>
     readFileSync(new URL(`../../src/${path}.bundle.cjs`, import.meta.url), 'utf8');
   const isIn = (library: string, path: string) => text(path).includes(`\n// node_modules/${library}/`);
   for (const path of ['client/portknock', 'daemon/portknockd', 'daemon/listener']) {
-    for (const library of ['node-forge', 'pkijs', 'asn1js'])
+    for (const library of ['node-forge', 'openpgp', 'pkijs', 'asn1js'])
       assert(!isIn(library, path), `${library} in ${path}`);
   }
   assert(isIn('node-forge', 'system/pfxworker'));
   assert(isIn('pkijs', 'daemon/verifier'));
+  assert.match(
+    readFileSync(new URL('../../src/daemon/judge.cjs', import.meta.url), 'utf8'),
+    /\n\/\/ node_modules\/openpgp\//,
+  );
 });

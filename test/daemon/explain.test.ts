@@ -283,7 +283,7 @@ test('without a window there is nothing to recognise', async t => {
     [
       [],
       [
-        'the configuration has neither [port_sequence] nor [datagram] nor a sequence nor sequence numbers: there is nothing to recognise',
+        'the configuration has neither [port_sequence] nor [datagram] nor [challenge] nor a sequence nor sequence numbers: there is nothing to recognise',
       ],
     ],
   );

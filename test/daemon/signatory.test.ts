@@ -146,6 +146,7 @@ function claimOf({ signature, signed: message = text }: Pick<Case, 'signature' |
   const rest = {
     outcome: 'claim',
     door: 'ssh',
+    outcome: 'claim',
     kind: 'openpgp',
     digest: new Uint8Array(32),
     issuedAt: at,

@@ -25,6 +25,7 @@ function status(changes: Partial<Status> = {}): Status {
     guarded: ['tcp/22', 'udp/53'],
     openings: [],
     last_knocks: [],
+    challenges: undefined,
     lists: undefined,
     counters: newCounters(),
     ...changes,
@@ -117,6 +118,7 @@ test('status without a table asks the kernel nothing, and counts what is owed', 
     owed,
     knocks: [knock],
     lists: undefined,
+    answersIPv6: false,
     counters: newCounters(),
   });
   assert.deepEqual(
@@ -128,8 +130,15 @@ test('status without a table asks the kernel nothing, and counts what is owed', 
   );
   assert.deepEqual(found.last_knocks, [{ ...knock, at: new Date(noon).toISOString() }]);
   assert.deepEqual([found.guarded, found.guarding, found.pid], [['tcp/22'], false, process.pid]);
-  const { lists: _, ...told } = found;
+  const { lists: _, challenges: __, ...told } = found;
   assert.deepEqual(JSON.parse(JSON.stringify(found)), told, 'it is JSON');
+});
+
+test('status tells where hellos are answered', t => {
+  clock(t, noon);
+  const line = (ipv6: boolean) => formatStatus(status({ challenges: { port: 54_321, ipv6 } })).split('\n')[2];
+  assert.equal(line(true), 'answers hellos at udp/54321 over IPv4 and IPv6');
+  assert.equal(line(false), 'answers hellos at udp/54321 over IPv4 alone: this machine has no ::1');
 });
 
 test('status tells of lists of revoked certificates', t => {

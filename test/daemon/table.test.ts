@@ -8,6 +8,7 @@ import {
   openingSets,
   tableText,
 } from '../../src/daemon/table.js';
+import { helloLength, longestResponse } from '../../src/methods/challenge/format.js';
 import { longestDatagram, shortestDatagram } from '../../src/methods/datagram/format.js';
 import { folder, section } from './datagramconfig.js';
 import { folderWithKeys, writeFile } from './folder.js';
@@ -205,6 +206,34 @@ test('knocks are logged to the group that is configured, and dropped', (t: TestC
 
 const datagrams = (policy: string, rest = '') =>
   section(`crl_file = "crl.pem"\npolicy = "${policy}"`, rest || doors);
+
+test('hellos and responses are heard by port and length, limited by source, and go on', t => {
+  const config = { ...read(t, smallText), group: 7 };
+  const challenge = {
+    port: 54_321,
+    siteKey: undefined,
+    site: 'gate',
+    skewMs: 1,
+    verifyWith: 'openpgpjs',
+  } as const;
+  const keySources = { keyring: undefined, clients: [] };
+  const table = tableText({ ...config, challenge: { ...challenge, keySources } });
+  const length = `${8 + helloLength}-${8 + longestResponse}`;
+  assert.equal(
+    rules(table, 'window')[0],
+    `udp dport 54321 udp length ${length} fib daddr type local jump challenge`,
+  );
+  const limit = 'limit rate over 100/second burst 200 packets';
+  assert.deepEqual(rules(table, 'challenge'), [
+    `add @challenges4 { ip saddr ${limit} } counter return`,
+    `add @challenges6 { ip6 saddr & ffff:ffff:ffff:ffff:: ${limit} } counter return`,
+    'limit rate over 25000/second burst 2500 packets counter return',
+    'counter log prefix "challenge" group 7 snaplen 1400',
+  ]);
+  for (const set of ['challenges4', 'challenges6'])
+    assert.match(table, new RegExp(`^  set ${set} \\{$`, 'm'));
+  assert.doesNotMatch(tableText(config), /challenge/);
+});
 
 test('datagrams are picked out by length and first bytes, limited by source, logged and dropped', t => {
   const table = tableText(read(t, datagrams('none'), folder(t)));

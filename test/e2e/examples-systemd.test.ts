@@ -18,6 +18,7 @@ import {
   type Unit,
   unitFolder,
 } from './example-unit.js';
+import { Asker, ask, SshSigner } from './harness/asker.js';
 import { Daemon, type DaemonSettings } from './harness/daemon.js';
 import { eventually } from './harness/eventually.js';
 import { temporaryFolder } from './harness/folder.js';
@@ -110,6 +111,34 @@ describe('in the sandbox', { skip: missing('setpriv') }, () => {
     const capable = Array.from(status.matchAll(/^(Cap\w+):\s*(\w+)$/gm), match => match.slice(1, 3));
     assert.deepEqual(new Set(capable.map(([, set]) => set)), new Set(['0000000000000000']), status);
     assert.match(status, /^NoNewPrivs:\s*1$/m);
+  });
+
+  test('a hello is answered, and a signature opens a port', async t => {
+    const { server, client, daemon } = await site(t);
+    const signer = new SshSigner();
+    daemon.configure({
+      clients: [{ name: 'john', ssh_keys: [signer.line] }],
+      challenge: { port: 54_321, site_key_file: 'site.key' },
+    });
+    const { program } = await start(t, daemon, daemonUnit);
+    await program.line(/ready/);
+    const asker = new Asker(client);
+    const door = { site: { siteKey: daemon.siteKey }, address: server.ipv4, port: 54_321, door: 'ssh' };
+    const { response } = await ask(asker, door, signer);
+    await asker.send(door.address, door.port, response, 0);
+    await program.line(/opened ssh for john/);
+  });
+
+  test('a port below 1024 is another capability, and that is said', { skip: oneUser() }, async t => {
+    const started = async (unit: Unit) => {
+      const { daemon } = await site(t);
+      daemon.configure({ clients: [], challenge: { port: 53, site_key_file: 'site.key' } });
+      return (await start(t, daemon, unit)).program;
+    };
+    const program = await started(daemonUnit);
+    await program.line(/cannot send challenges from UDP port 53: EACCES/);
+    await program.line(/hint: .*CAP_NET_BIND_SERVICE: add it as portknockd\.service says/);
+    await (await started(withToo(daemonUnit, 'CAP_NET_BIND_SERVICE'))).line(/ready/);
   });
 
   test('a command of another user is ended at its time limit', { skip: oneUser() }, async t => {
@@ -250,6 +279,12 @@ function without(unit: Unit, capability: string): Unit {
   assert.ok(set.includes(capability));
   const rest = set.filter(name => name !== capability);
   return new Map([...unit, ['CapabilityBoundingSet', [rest.join(' ')]]]);
+}
+
+/** As by a file of `systemctl edit`. */
+function withToo(unit: Unit, capability: string): Unit {
+  const set = `${only(unit, 'CapabilityBoundingSet')} ${capability}`;
+  return new Map([...unit, ['CapabilityBoundingSet', [set]]]);
 }
 
 function words(notifications: Notifications): string[] {

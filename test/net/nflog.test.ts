@@ -17,12 +17,13 @@ const bytes = (hex: string) => attribute(payload, Buffer.from(hex, 'hex'));
 /** Reads messages that come at once. */
 async function read(...messages: readonly Buffer[]) {
   const [ours, theirs] = socketPair();
-  const heard: [string, string][] = [];
+  const heard: [string, string, number][] = [];
   let lost = 0;
   const read = await new Promise<number>(resolve => {
     const socket = readNflog(theirs, {
       begin: () => {},
-      packet: (from, start, end, said) => heard.push([from.toString('hex', start, end), said]),
+      packet: (from, start, end, said, device) =>
+        heard.push([from.toString('hex', start, end), said, device]),
       lost: count => {
         lost += count;
       },
@@ -36,6 +37,19 @@ async function read(...messages: readonly Buffer[]) {
   closeSync(ours);
   return { heard, lost, read };
 }
+
+test('each packet with the interface that it came in by', async () => {
+  const device = be32(4, 3);
+  const { heard } = await read(
+    logged(device, bytes('4501')),
+    logged(bytes('4502')),
+    logged(bytes('4503'), device),
+  );
+  assert.deepEqual(
+    heard.map(([, , index]) => index),
+    [3, 0, 3],
+  );
+});
 
 test('each packet with what its own rule says, wherever that stands in the message', async () => {
   const said = [
@@ -52,7 +66,8 @@ test('each packet with what its own rule says, wherever that stands in the messa
   ];
   const { heard, read: count } = await read(...said);
   assert.equal(count, said.length);
-  assert.deepEqual(heard, [
+  const spelled = heard.map(([packet, prefix]) => [packet, prefix]);
+  assert.deepEqual(spelled, [
     ['45', 'number admitted'],
     ['4501', ''],
     ['4502', 'number refused'],

@@ -111,12 +111,27 @@ export class Challenge {
   ): Answer | Claim | Refusal | undefined {
     const shape = packet.protocol === udp ? shapeOf(packet.payload) : undefined;
     if (shape === undefined) return undefined;
-    const source = Uint8Array.from(packet.source);
-    const account = { source, at: packet.at, door: undefined, client: undefined };
+    const account = accountOf(packet);
     const plaintext = this.#seals.open(shape, packet.payload);
     if (plaintext === undefined) return refuse(account, 'bad-tag', 'unreadable');
     if (shape === 'hello') return this.#hear(plaintext, account, random);
-    return this.#open(plaintext, account, isHeard);
+    const response = decodeResponse(plaintext);
+    if (response === undefined) return refuse(account, 'bad-tag', 'unreadable');
+    if (!this.#isOurs(response)) return refuse({ ...account, door: response.door }, 'bad-tag', 'not-ours');
+    return this.#open(response, account, isHeard);
+  }
+
+  /**
+   * A response in all but what matters most: whether its challenge is ours. For whoever explains what others have captured;
+   * nothing may open by it. Undefined where the packet has not even the length of a response.
+   */
+  examine(packet: Packet): Claim | Refusal | undefined {
+    if (packet.protocol !== udp || shapeOf(packet.payload) !== 'response') return undefined;
+    const account = accountOf(packet);
+    const plaintext = this.#seals.open('response', packet.payload);
+    const response = plaintext && decodeResponse(plaintext);
+    if (response === undefined) return refuse(account, 'bad-tag', 'unreadable');
+    return this.#open(response, account, () => false);
   }
 
   /** What comes of a claim, once its signature is judged. @param signers those that it was judged by */
@@ -165,13 +180,10 @@ export class Challenge {
     };
   }
 
-  #open(plaintext: Uint8Array, account: Account, isHeard: (once: Once) => boolean): Claim | Refusal {
-    const response = decodeResponse(plaintext);
-    if (response === undefined) return refuse(account, 'bad-tag', 'unreadable');
+  #open(response: Response, account: Account, isHeard: (once: Once) => boolean): Claim | Refusal {
     const { door, source, expires, nonce, kind, signature } = response;
     const { at } = account;
     const asked = { ...account, door };
-    if (!this.#isOurs(response)) return refuse(asked, 'bad-tag', 'not-ours');
     // Further away than any challenge lives: the clock was set back since.
     if (at > expires || expires - at > challengeLifeMs) return refuse(asked, 'timed-out', at - expires);
     if (!equalBytes(source, account.source)) return refuse(asked, 'wrong-address');
@@ -191,6 +203,10 @@ export class Challenge {
     const covered = Buffer.concat([macLabel, encodeDoor(door), source, nonce, encodeTime(expires)]);
     return mac(this.#secret, macLength, covered);
   }
+}
+
+function accountOf({ source, at }: Packet): Account {
+  return { source: Uint8Array.from(source), at, door: undefined, client: undefined };
 }
 
 function refuse(account: Account, reason: Reason, detail?: Flaw | number): Refusal {
