@@ -67,7 +67,9 @@ export class KeyWatch {
 
   #listen(): void {
     this.#deafen();
-    for (const folder of foldersOf(this.#paths)) {
+    const folders = foldersOf(this.#paths);
+    if (folders.length > mostFolders) this.#tellFailure(`in more than ${mostFolders} folders`);
+    for (const folder of folders.slice(0, mostFolders)) {
       try {
         const watcher = watch(folder, { persistent: false }, () => this.#heard());
         watcher.on('error', error => this.#fail(error));
@@ -82,10 +84,13 @@ export class KeyWatch {
     const code = errorCode(error);
     // Gone or shut since it was looked at: what is still there is listened to.
     if (code === 'ENOENT' || code === 'ENOTDIR') this.#heard();
-    else if (!this.#hasFailed) {
-      this.#hasFailed = true;
-      this.#listener.failed(code ?? String(error));
-    }
+    else this.#tellFailure(code ?? String(error));
+  }
+
+  #tellFailure(why: string): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#listener.failed(why);
   }
 
   #deafen(): void {
@@ -144,7 +149,7 @@ function foldersOf(paths: readonly string[]): string[] {
     const real = realFolders(path);
     return [near, ...real];
   });
-  return [...new Set(folders)].slice(0, mostFolders);
+  return [...new Set(folders)];
 }
 
 function nearest(folder: string): string {

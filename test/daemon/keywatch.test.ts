@@ -229,3 +229,17 @@ test('nothing is noticed any more once it has stopped, or of what is not asked f
   await sleep(100);
   assert.equal(told(), 1);
 });
+
+test('what cannot be watched is said once', t => {
+  const folder = temporaryFolder(t);
+  const failures: string[] = [];
+  const watch = new KeyWatch({ changed: assert.fail, failed: why => failures.push(why) });
+  t.after(() => watch.stop());
+  const paths = Array.from({ length: 1025 }, (_, at) => {
+    mkdirSync(join(folder, String(at)));
+    return join(folder, String(at), 'keys');
+  });
+  watch.watch(paths, longAgo());
+  watch.watch(paths, longAgo());
+  assert.deepEqual(failures, ['in more than 1024 folders']);
+});
