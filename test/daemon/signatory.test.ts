@@ -143,7 +143,6 @@ function claimOf({ signature, signed: message = text }: Pick<Case, 'signature' |
   const rest = {
     outcome: 'claim',
     door: 'ssh',
-    outcome: 'claim',
     kind: 'openpgp',
     digest: new Uint8Array(32),
     issuedAt: at,
