@@ -145,6 +145,7 @@ function claimOf({ signature, signed: message = text }: Pick<Case, 'signature' |
   const at = Date.now();
   const rest = {
     door: 'ssh',
+    outcome: 'claim',
     kind: 'openpgp',
     digest: new Uint8Array(32),
     issuedAt: at,
