@@ -11,7 +11,7 @@ import { challengeLifeMs, helloLength } from '../methods/challenge/format.js';
 import { type Answer, answerRandomLength, Challenge, secretLength } from '../methods/challenge/recognise.js';
 import type { Claim, Signer } from '../methods/challenge/site.js';
 import { type Knock, type Refusal, reasons, type Verdict } from '../methods/knock.js';
-import { isIPv4Mapped } from '../net/address.js';
+import { isIPv4Mapped, isUnicast } from '../net/address.js';
 import { SystemError } from '../net/libc.js';
 import type { Packet } from '../net/packet.js';
 import { type ReplySockets, reply } from '../net/replysocket.js';
@@ -125,6 +125,8 @@ export class ChallengeWatch {
     const isIPv4 = isIPv4Mapped(packet.source);
     const fd = isIPv4 ? sockets.ipv4 : sockets.ipv6;
     if (fd === undefined || !(isIPv4 || this.#answersIPv6)) return;
+    // Heard before the kernel has looked at it: it could be answered to a whole network.
+    if (!isUnicast(packet.source) || packet.sourcePort === 0) return;
     try {
       reply(fd, packet, device, payload);
       counters['challenges sent']++;

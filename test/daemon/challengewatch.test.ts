@@ -154,13 +154,24 @@ test('of a length that is none, it is counted', { skip }, async t => {
 
 test('what cannot be sent is said a few times, with why', { skip }, async t => {
   const bench = await Bench.start(t);
-  bench.source = '255.255.255.255';
+  // Nothing from the loopback interface leaves it.
+  bench.source = '192.0.2.1';
   for (let times = 0; times < 9; times++) bench.hear(bench.hello().payload);
   assert.deepEqual([bench.counters['challenges sent'], bench.counters['challenges not sent']], [0, 9]);
   assert.equal(bench.frames.length, 5);
   const { kind, code, value } = bench.frames[0]!;
   assert.deepEqual([kind, troubles[code]], ['trouble', 'unsent-challenge']);
   assert.ok(value > 0, 'an errno');
+});
+
+test('what is no host is not answered', { skip }, async t => {
+  const bench = await Bench.start(t);
+  for (const source of ['224.0.0.1', '255.255.255.255', '0.0.0.1', 'ff02::1']) {
+    bench.source = source;
+    bench.hear(bench.hello().payload);
+  }
+  assert.deepEqual([bench.counters['challenges sent'], bench.counters['challenges not sent']], [0, 0]);
+  assert.deepEqual(bench.frames, []);
 });
 
 test('over IPv6 nothing is sent where this machine has none', { skip }, async t => {
