@@ -29,6 +29,7 @@ interface Listener {
 export interface Pace {
   readonly settleMs: number;
   readonly pauseMs: number;
+  readonly tickMs: number;
 }
 
 export class KeyWatch {
@@ -41,7 +42,7 @@ export class KeyWatch {
   #toldAt = Number.NEGATIVE_INFINITY;
   #hasFailed = false;
 
-  constructor(listener: Listener, pace: Pace = { settleMs, pauseMs: shortestPauseMs }) {
+  constructor(listener: Listener, pace: Pace = { settleMs, pauseMs: shortestPauseMs, tickMs }) {
     this.#listener = listener;
     this.#pace = pace;
   }
@@ -66,7 +67,9 @@ export class KeyWatch {
 
   #listen(): void {
     this.#deafen();
-    for (const folder of foldersOf(this.#paths)) {
+    const folders = foldersOf(this.#paths);
+    if (folders.length > mostFolders) this.#tellFailure(`in more than ${mostFolders} folders`);
+    for (const folder of folders.slice(0, mostFolders)) {
       try {
         const watcher = watch(folder, { persistent: false }, () => this.#heard());
         watcher.on('error', error => this.#fail(error));
@@ -81,10 +84,13 @@ export class KeyWatch {
     const code = errorCode(error);
     // Gone or shut since it was looked at: what is still there is listened to.
     if (code === 'ENOENT' || code === 'ENOTDIR') this.#heard();
-    else if (!this.#hasFailed) {
-      this.#hasFailed = true;
-      this.#listener.failed(code ?? String(error));
-    }
+    else this.#tellFailure(code ?? String(error));
+  }
+
+  #tellFailure(why: string): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#listener.failed(why);
   }
 
   #deafen(): void {
@@ -128,7 +134,7 @@ export class KeyWatch {
   #look(readAt?: number): string | undefined {
     const files = this.#paths.flatMap(path => [path, ...entriesOf(path)]).map(stateOf);
     const folders = this.#paths.map(placeOf);
-    const since = (readAt ?? Date.now()) - tickMs;
+    const since = (readAt ?? Date.now()) - this.#pace.tickMs;
     const isYoung = (readAt === undefined ? files : [...files, ...folders]).some(
       ({ changedAt }) => changedAt > since,
     );
@@ -143,7 +149,7 @@ function foldersOf(paths: readonly string[]): string[] {
     const real = realFolders(path);
     return [near, ...real];
   });
-  return [...new Set(folders)].slice(0, mostFolders);
+  return [...new Set(folders)];
 }
 
 function nearest(folder: string): string {

@@ -151,6 +151,18 @@ test('weak, old and foreign forms are refused', () => {
   const asRsa = (data: Uint8Array) =>
     concatenate(encodeString('rsa-sha2-512'), encodeString(sign(null, data, ed25519.key)));
   assert.equal(verdictOf(envelope({ ...ed25519, sign: asRsa })), 'bad-signature');
+  const whole = Buffer.from(envelope(ed25519));
+  const names = [encodeString('portknock'), encodeString(''), encodeString('sha512')] as const;
+  const at = whole.indexOf(concatenate(...names));
+  const behind = whole.subarray(at + concatenate(...names).length);
+  for (const [reserved, hash, expected] of [
+    ['', 'sha512', 'object'],
+    ['x', 'sha512', 'string'],
+    ['', 'sha1', 'string'],
+  ]) {
+    const changed = [names[0], encodeString(reserved ?? ''), encodeString(hash ?? '')];
+    assert.equal(typeof verdictOf(concatenate(whole.subarray(0, at), ...changed, behind)), expected);
+  }
   assert.equal(verdictOf(Buffer.from(keygen.sign('ed25519', message).toString('base64'))), 'unreadable');
 });
 

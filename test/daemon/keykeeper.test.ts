@@ -55,7 +55,7 @@ function keeping(t: TestContext) {
       taken++;
       kept.config = withKeys(kept.config, keys, book.log);
     },
-    { settleMs: 20, pauseMs: 0 },
+    { settleMs: 20, pauseMs: 0, tickMs: 100 },
   );
   keeper.adopt(kept.config, Date.now() + 60_000);
   t.after(() => keeper.stop());
@@ -114,6 +114,7 @@ test('a keyring that cannot be read leaves its keys, is told once, and does not 
   rmSync(join(kept.folder, 'keys'));
   await until(() => kept.book.lines.includes(`client "john": ${kept.folder}/keys: no such file`));
   assert.deepEqual(namesOf(kept.config, 'jane'), [openpgpOf('jane')]);
+  assert.deepEqual(namesOf(kept.config, 'twin'), [openpgpOf('twin')]);
   assert.equal(kept.book.lines.filter(isTold).length, 1);
   writeFileSync(join(kept.folder, 'keyring.gpg.new'), exported([fingerprints.john]));
   renameSync(join(kept.folder, 'keyring.gpg.new'), join(kept.folder, 'keyring.gpg'));

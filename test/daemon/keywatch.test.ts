@@ -17,6 +17,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KeyWatch } from '../../src/daemon/keywatch.js';
 import { temporaryFolder } from './folder.js';
 
+/** The kernel takes the times of files from a clock that ticks 100 times a second or more. */
+const tickMs = 20;
+
 /** As if all of it had been read long after it was written. */
 const longAgo = () => Date.now() + 60_000;
 
@@ -33,7 +36,7 @@ function watching(t: TestContext, paths: readonly string[], pauseMs = 0, readAt 
       },
       failed: why => failures.push(why),
     },
-    { settleMs: 20, pauseMs },
+    { settleMs: 20, pauseMs, tickMs: 0 },
   );
   watch.watch(paths, readAt);
   // Watchers alone keep no process.
@@ -132,6 +135,7 @@ for (const [what, prepare, change] of [
   test(`noticed: a file that is ${what}`, async t => {
     const file = join(temporaryFolder(t), 'home', 'keys');
     prepare(file);
+    await sleep(tickMs);
     const { news } = watching(t, [file]);
     change(file);
     await news(1);
@@ -160,6 +164,20 @@ test('what changed between reading and watching is noticed', async t => {
   await news(1);
 });
 
+test('a file that is so young that it may change within one tick is told of by any event', async t => {
+  const folder = temporaryFolder(t);
+  const file = put(join(folder, 'keys'));
+  let told = 0;
+  const watch = new KeyWatch(
+    { changed: () => told++, failed: assert.fail },
+    { settleMs: 20, pauseMs: 0, tickMs: 3_600_000 },
+  );
+  t.after(() => watch.stop());
+  watch.watch([file], Date.now() + 7_200_000);
+  put(join(folder, 'known_hosts'));
+  while (told === 0) await sleep(5);
+});
+
 test('a thousand writes are told once, and once more when the pause is over', async t => {
   const file = put(join(temporaryFolder(t), 'keys'));
   const { watch, news, told } = watching(t, [file], 3_600_000);
@@ -186,8 +204,6 @@ test('what else happens in the folder is no news', async t => {
   const folder = temporaryFolder(t);
   const file = put(join(folder, 'keys'));
   const { news, told } = watching(t, [file]);
-  // Until it is old enough to be told from what comes later.
-  await sleep(150);
   for (let count = 0; count < 5; count++) {
     put(join(folder, 'known_hosts'), `${count}\n`);
     await sleep(40);
@@ -212,4 +228,18 @@ test('nothing is noticed any more once it has stopped, or of what is not asked f
   writeFileSync(two, 'third\n');
   await sleep(100);
   assert.equal(told(), 1);
+});
+
+test('what cannot be watched is said once', t => {
+  const folder = temporaryFolder(t);
+  const failures: string[] = [];
+  const watch = new KeyWatch({ changed: assert.fail, failed: why => failures.push(why) });
+  t.after(() => watch.stop());
+  const paths = Array.from({ length: 1025 }, (_, at) => {
+    mkdirSync(join(folder, String(at)));
+    return join(folder, String(at), 'keys');
+  });
+  watch.watch(paths, longAgo());
+  watch.watch(paths, longAgo());
+  assert.deepEqual(failures, ['in more than 1024 folders']);
 });

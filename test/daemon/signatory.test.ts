@@ -106,16 +106,19 @@ const signers = Object.entries(keys)
   .filter(([name]) => name !== 'stranger')
   .map(signerOf);
 
+/** What it says, and first that it is there. */
+type Said = Answer | { readonly say: 'ready' };
+
 class Thread {
   readonly #worker = new Worker(new URL('../../src/daemon/signatory.cjs', import.meta.url));
-  readonly #answers: Answer[] = [];
-  #waiting: ((answer: Answer) => void) | undefined;
+  readonly #answers: Said[] = [];
+  #waiting: ((answer: Said) => void) | undefined;
 
   constructor(scope: Scope) {
     scope.after(async () => {
       await this.#worker.terminate();
     });
-    this.#worker.on('message', (answer: Answer) => {
+    this.#worker.on('message', (answer: Said) => {
       if (this.#waiting === undefined) this.#answers.push(answer);
       else this.#waiting(answer);
       this.#waiting = undefined;
@@ -126,8 +129,8 @@ class Thread {
     this.#worker.postMessage(order);
   }
 
-  async next(): Promise<Answer> {
-    return this.#answers.shift() ?? (await new Promise<Answer>(resolve => (this.#waiting = resolve)));
+  async next(): Promise<Said> {
+    return this.#answers.shift() ?? (await new Promise<Said>(resolve => (this.#waiting = resolve)));
   }
 
   async judge(claims: readonly Claim[]): Promise<readonly Judgement[]> {
@@ -141,8 +144,8 @@ function claimOf({ signature, signed: message = text }: Pick<Case, 'signature' |
   const source = parseAddress('192.0.2.1') ?? assert.fail();
   const at = Date.now();
   const rest = {
-    outcome: 'claim',
     door: 'ssh',
+    outcome: 'claim',
     kind: 'openpgp',
     digest: new Uint8Array(32),
     issuedAt: at,

@@ -98,9 +98,22 @@ function splitOptions(line: string): { readonly options: string[]; readonly rest
 /** Options without a value; of them only those of hardware keys concern us. */
 const flags =
   /^(?:(?:no-)?(?:agent-forwarding|port-forwarding|x11-forwarding|pty|user-rc)|(?:no-)?touch-required|(?:no-)?verify-required|restrict)$/i;
-const settings = /^(command|environment|permitopen|permitlisten|principals|tunnel|from|expiry-time)="/i;
+/** Options with a value, and what sshd takes for one. */
+const settings: ReadonlyMap<string, RegExp> = new Map([
+  ['command', /^/],
+  ['environment', /^\w+=/],
+  ['permitopen', /^(?:\[[^\]]+\]|[^:[\]]+):[\w*-]+$/],
+  ['permitlisten', /^(?:(?:\[[^\]]+\]|[^:[\]]*):)?[\w*-]+$/],
+  ['tunnel', /^(?:any|\d+)$/],
+  ['from', /^/],
+  ['expiry-time', /^/],
+]);
 
 function readOptions(written: readonly string[]): Options | string {
+  for (const name of ['command=', 'from=']) {
+    const count = written.filter(option => option.toLowerCase().startsWith(name)).length;
+    if (count > 1) return `more than one ${name}`;
+  }
   let options = noOptions;
   for (const option of written) {
     const next = withOption(options, option);
@@ -118,17 +131,16 @@ function withOption(options: Options, option: string): Options | string {
     if (name.endsWith('verify-required')) return { ...options, verifyRequired: name === 'verify-required' };
     return options;
   }
-  const value = option.slice(name.length + 2, -1).replaceAll('\\"', '');
-  if (!settings.test(option) || !option.endsWith('"') || value.includes('"')) {
+  if (option === '') return 'an empty option';
+  const inner = option.slice(name.length + 2, -1);
+  const isQuoted = /^="/.test(option.slice(name.length)) && option.endsWith('"');
+  const value = inner.replaceAll('\\"', '"');
+  if (!isQuoted || inner.replaceAll('\\"', '').includes('"') || !settings.get(name)?.test(value)) {
     // The file may be a link to one that its owner cannot read himself: nothing else of it is told.
-    return `an option that sshd does not know${/^[a-z-]{1,32}$/.test(name) ? `: ${name}` : ''}`;
+    return `an option that sshd does not take${/^[a-z-]{1,32}$/.test(name) ? `: ${name}` : ''}`;
   }
-  if (name === 'from') return withOrigin(options, value);
+  if (name === 'from') return { ...options, from: value };
   return name === 'expiry-time' ? withExpiry(options, value) : options;
-}
-
-function withOrigin(options: Options, from: string): Options | string {
-  return options.from === undefined ? { ...options, from } : 'more than one from=';
 }
 
 /** Of several the earliest counts. */
