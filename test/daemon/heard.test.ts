@@ -1,7 +1,7 @@
 /** Accepted datagrams: refused ever after, whatever becomes of the process, the disk, the clock or half a write. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Floor, openFloorFile } from '../../src/daemon/floor.js';
@@ -241,6 +241,22 @@ test('after a power cut that took the entry, the datagram is refused all the sam
   const same = memory(t, folder, 'datagrams', thisBoot, noon + 20_000);
   assert.ok(same.isHeard(once));
   assert.equal(same.isHeard({ digest: digestOf('b'), time: noon + 1000 }), false, 'within one boot');
+});
+
+test('a file that is asked for again is opened once, and told how long to remember', t => {
+  const folder = temporaryFolder(t);
+  const floor = newFloor(t, join(folder, 'floor'), thisBoot, noon);
+  const [ledger, file] = [openLedgerFile(join(folder, 'ledger')), openHeardFile(join(folder, 'datagrams'))];
+  t.after(() => [ledger, file].map(fd => closeSync(fd)));
+  writeSync(file, Buffer.alloc(32, 1), 0, 32, 64);
+  const both = new Memory(new Ledger(ledger, floor), floor);
+  assert.equal(both.digests().length, 0);
+  assert.equal(both.remember(file, 1000), 1, 'damaged in one place');
+  const { heard } = both;
+  both.accept({ digest: digestOf('a'), time: Date.now() + 5000 });
+  assert.equal(both.remember(file, 30_000), 0, 'which is said once');
+  assert.equal(both.heard, heard);
+  assert.deepEqual([both.heard?.skewMs, both.digests().length], [30_000, 16]);
 });
 
 test('without a file for digests a datagram cannot be remembered, and clients can', t => {

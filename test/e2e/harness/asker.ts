@@ -16,6 +16,7 @@ import {
   readChallenge,
   responseRandomLength,
 } from '../../../src/methods/challenge/compose.js';
+import type { SignatureKind } from '../../../src/methods/challenge/site.js';
 import type { Host } from './host.js';
 import { project } from './isolation.js';
 import type { Program } from './program.js';
@@ -84,8 +85,12 @@ export function hello(site: KnownSite, door: string, time: number = Date.now()) 
 }
 
 export function respond(challenge: ReadChallenge, signer: SshSigner): Uint8Array {
-  const signature = signer.sign(challenge.text);
-  return composeResponse(challenge, 'ssh', signature, randomBytes(responseRandomLength));
+  return respondBy(challenge, 'ssh', signer.sign(challenge.text));
+}
+
+/** @param signature of the challenge's text */
+export function respondBy(challenge: ReadChallenge, kind: SignatureKind, signature: Uint8Array): Uint8Array {
+  return composeResponse(challenge, kind, signature, randomBytes(responseRandomLength));
 }
 
 /** A whole exchange but for the last datagram, which is returned. @throws where there is no answer */
