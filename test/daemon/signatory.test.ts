@@ -144,6 +144,7 @@ function claimOf({ signature, signed: message = text }: Pick<Case, 'signature' |
   const source = parseAddress('192.0.2.1') ?? assert.fail();
   const at = Date.now();
   const rest = {
+    outcome: 'claim',
     door: 'ssh',
     kind: 'openpgp',
     digest: new Uint8Array(32),
