@@ -19,7 +19,7 @@ import { joinSets, type Keeper, requireKeeper } from './keeper.js';
 import { type Log, messageOf } from './log.js';
 import type { Manners } from './manners.js';
 import { notify, reloadingState, startWatchdog } from './notify.js';
-import { byHand } from './opening.js';
+import { byHand, closedByHand } from './opening.js';
 import { openKeeper, requireSamePlace } from './restart.js';
 import { Revocation } from './revocation.js';
 import { Runner } from './runner.js';
@@ -30,15 +30,7 @@ import { listenerFailed, Subprocess } from './subprocess.js';
 import { Teller } from './told.js';
 import { Traffic } from './traffic.js';
 import { noSequences, useSequence, withSequence } from './turn.js';
-import {
-  closedByHand,
-  damagedLedger,
-  describeAction,
-  highFloor,
-  placeOf,
-  summary,
-  whoOpens,
-} from './wording.js';
+import { damagedLedger, describeAction, highFloor, placeOf, summary, whoOpens } from './wording.js';
 
 export class Monitor {
   readonly #log: Log;

@@ -31,3 +31,7 @@ export function fields({ door, client, source }: Known) {
 export function describe(opening: Known): string {
   return `${opening.door} for ${opening.client} from ${formatAddress(opening.source)} (${formatService(opening)})`;
 }
+
+export function closedByHand(door: { readonly name: string }, source: Uint8Array): string {
+  return `closed ${door.name} for ${formatAddress(source)} by hand`;
+}

@@ -88,23 +88,13 @@ export function statusOf(sources: StatusSources): Status {
 /** The same for a person. */
 export function formatStatus(status: Status): string {
   const { openings, last_knocks: knocks, counters } = status;
-  const guarded =
-    status.backend === 'ipset'
-      ? status.guarding
-        ? 'what rules of iptables say: they look into its ipsets'
-        : 'nothing: the ipsets were removed'
-      : status.guarding
-        ? status.guarded.join(', ') || 'no service'
-        : status.needs_table
-          ? 'nothing: the table was removed'
-          : 'no service';
   const up = roughly(Date.now() - Date.parse(status.started_at));
   const counted = Object.entries(counters).filter(
     ([name, value]) => value > 0 || name === 'seen' || name === 'lost',
   );
   return [
     `portknockd runs as ${status.pid} and ${status.listener_pid} since ${status.started_at} (${up}), ${status.configuration}`,
-    `guards  ${guarded}`,
+    `guards  ${describeGuarded(status)}`,
     ...section(
       'open',
       openings.map(o => [
@@ -126,6 +116,15 @@ export function formatStatus(status: Status): string {
     ),
     '',
   ].join('\n');
+}
+
+function describeGuarded({ backend, guarding, guarded, needs_table: needsTable }: Status): string {
+  if (backend === 'ipset')
+    return guarding
+      ? 'what rules of iptables say: they look into the sets'
+      : 'nothing: the ipsets were removed';
+  if (guarding) return guarded.join(', ') || 'no service';
+  return needsTable ? 'nothing: the table was removed' : 'no service';
 }
 
 function listsSection({ lists }: Status): string[] {

@@ -48,10 +48,6 @@ export function whoOpens(door: Door, client: string, source: Uint8Array): string
   return `${door.name} for ${who} from ${formatAddress(source)}`;
 }
 
-export function closedByHand(door: Door, source: Uint8Array): string {
-  return `closed ${door.name} for ${formatAddress(source)} by hand`;
-}
-
 /** For so many clients no entry of the ledger is sound. */
 export function damagedLedger(clients: number): string {
   return `the ledger is damaged for ${count(clients, 'client')}, whose knocks are refused as replayed; give them new ids, or remove the ledger once no knock is younger than the skew`;
