@@ -74,7 +74,7 @@ export class Daemon {
 
   /** Writes the configuration anew, with new keys for its clients; a running daemon hears of it by SIGHUP. */
   configure(settings: DaemonSettings): void {
-    this.#writeRules(settings.rules ?? {});
+    this.writeRules(settings.rules ?? {});
     const doors = settings.doors ?? [{ name: 'ssh', command: 1, services: ['tcp/22'], open_for: '30s' }];
     const clients = settings.clients ?? [{ name: 'laptop', id: 7, address: 'required' }];
     const everyDoor = doors.map(door => door.name);
@@ -101,7 +101,7 @@ export class Daemon {
   }
 
   /** These files and no others. */
-  #writeRules(rules: Readonly<Record<string, string>>): void {
+  writeRules(rules: Readonly<Record<string, string>>): void {
     const folder = join(this.folder, 'rules.d');
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder);
