@@ -6,7 +6,7 @@ import { DatagramReader } from './datagrams.js';
 import type { Clients, Doors } from './identities.js';
 import { opensSetsOnly } from './namedsets.js';
 import { mistakesInRules, readRules, setsNamedIn } from './rules.js';
-import type { Table } from './schema.js';
+import { defaultRules, type Table } from './schema.js';
 import { longestIpsetName, type NamedKind, namedSet } from './setnames.js';
 import type { Path } from './toml.js';
 
@@ -40,17 +40,15 @@ export class BackendReader extends DatagramReader {
     return { backend: 'nftables', rules };
   }
 
-  /** A folder that nobody names may be missing. */
+  /** The folder that is meant where nobody names one may be missing. */
   #rules({ rules: given }: Table<'firewall'>): RulesFile[] {
-    const { document } = this;
-    const isNamed = 'rules' in ((document.value['firewall'] as object | undefined) ?? {});
     const folder = this.path(given);
     try {
       return readRules(folder);
     } catch (error) {
       const { code } = error as { readonly code?: string };
       if (code === 'no-rules') this.attempt(() => throwAgain(error));
-      else if (code !== 'ENOENT' || isNamed) {
+      else if (code !== 'ENOENT' || given !== defaultRules) {
         const why = code === 'ENOENT' ? 'no such folder' : `cannot be read (${code})`;
         this.mistake(['firewall', 'rules'], `firewall.rules: ${folder}: ${why}`);
       }

@@ -78,7 +78,7 @@ export class DoorReader extends TableReader {
   #checkNumbers(table: Table<'door'>, path: Path): void {
     const { name, services = [], sequence_number: hasNumbers } = table;
     if (!hasNumbers) return;
-    if (services.length === 0) {
+    if (table.services?.length === 0) {
       const message = `door "${name}": sequence numbers let in to services, and it has none`;
       this.mistake([...path, 'services'], message, 'give it services such as ["tcp/22"]');
     }

@@ -134,7 +134,7 @@ export function splitWords(line: string): string[] | undefined {
   let word: string | undefined;
   for (let rest = line; rest !== ''; ) {
     const [part = '', blank, single, double, escaped, plain] =
-      /^(?:((?:\s|\\\n)+)|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^\s'"\\$`;&|<>()]+))/s.exec(rest) ?? [];
+      /^(?:((?:\s|\\\n)+)|'([^']*)'|"((?:[^"\\$`]|\\.)*)"|\\(.)|([^\s'"\\$`;&|<>()]+))/s.exec(rest) ?? [];
     if (part === '') return undefined;
     rest = rest.slice(part.length);
     if (blank !== undefined) {

@@ -1,5 +1,5 @@
 /**
- * Who is in which named set (DESIGN.md section 13): each opening of a door puts its source into the sets of the door and
+ * Who is in which named set: each opening of a door puts its source into the sets of the door and
  * of the client, until the longest of the openings that hold it there is over.
  *
  * States of a membership: none → held (by one opening or several) → none. What a crash leaves behind: the elements, which

@@ -70,13 +70,7 @@ export function mistakesInRules({ path, text }: RulesFile, sets: readonly string
     ...tokens
       .filter(({ text }) => text === 'include')
       .map(token => mistake(token, '"include" has no place here', 'put that file into this folder')),
-    ...tokens.flatMap(token => {
-      const name = referenceIn(token);
-      if (name === undefined || sets.includes(name)) return [];
-      const near = closestMatch(name, [...sets], { maxDistance: 8 });
-      const hint = near && `did you mean "@${near}"?`;
-      return [mistake(token, `there is no set "@${name}": no door or client is called so`, hint)];
-    }),
+    ...unknownReferences(tokens, sets, mistake),
   ];
 }
 
@@ -93,6 +87,20 @@ function mistakesInBraces(tokens: readonly Token[], mistake: Say): OperatorError
   }
   const last = open.pop();
   return last === undefined ? [] : [mistake(last, 'a brace is opened and never closed')];
+}
+
+/** Each once a line: a rule often names its set twice. */
+function unknownReferences(tokens: readonly Token[], sets: readonly string[], mistake: Say): OperatorError[] {
+  const seen = new Set<string>();
+  return tokens.flatMap(token => {
+    const name = referenceIn(token);
+    const place = `${token.line} ${name}`;
+    if (name === undefined || sets.includes(name) || seen.has(place)) return [];
+    seen.add(place);
+    const near = closestMatch(name, [...sets], { maxDistance: 8 });
+    const hint = near && `did you mean "@${near}"?`;
+    return [mistake(token, `there is no set "@${name}": no door or client is called so`, hint)];
+  });
 }
 
 /** The names of chains, sets and other things that a text makes: the words before outermost braces. */

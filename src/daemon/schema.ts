@@ -66,6 +66,9 @@ const name = leaf('a name of at most 32 letters, digits, ".", "_" and "-"', inpu
 
 export const defaultStateDirectory = '/var/lib/portknock';
 
+/** The folder of the administrator's own rules. */
+export const defaultRules = 'rules.d';
+
 /** Whom the listener runs as. */
 export const defaultUser = 'portknock';
 
@@ -189,7 +192,7 @@ export const tables = {
   }),
   firewall: v.object({
     backend: v.optional(backend, 'nftables'),
-    rules: v.optional(path, 'rules.d'),
+    rules: v.optional(path, defaultRules),
   }),
   guard: v.object({
     always_allow: v.optional(v.array(network, 'a list of networks'), []),

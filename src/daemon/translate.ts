@@ -38,7 +38,9 @@ export function translate(
   const clientOf = (uid: string): string => {
     const found = users.find(({ openpgp }) => openpgp.some(id => isSame(id, uid)))?.client ?? made.get(uid);
     if (found !== undefined) return found;
-    const name = nameFor(uid, [...users.map(({ client }) => client), ...made.values()]);
+    // A client that has nothing to sign with yet may be meant.
+    const taken = users.filter(({ openpgp }) => openpgp.length > 0).map(({ client }) => client);
+    const name = nameFor(uid, [...taken, ...made.values()]);
     made.set(uid, name);
     return name;
   };
