@@ -3,7 +3,7 @@
  * and the real portknock that knocks at it.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Spelling } from '../../../src/methods/port-sequence/spelling.js';
 import { temporaryFolder, writeSecret } from './folder.js';
@@ -28,6 +28,9 @@ export interface DaemonSettings {
   readonly datagram?: Settings;
   readonly challenge?: Settings | undefined;
   readonly guard?: Settings;
+  readonly firewall?: Settings;
+  /** Files of rules.d, by name. */
+  readonly rules?: Readonly<Record<string, string>>;
   readonly basePort?: number;
   /** How its clients knock; `spread` by default. */
   readonly spelling?: Spelling;
@@ -72,6 +75,7 @@ export class Daemon {
 
   /** Writes the configuration anew, with new keys for its clients; a running daemon hears of it by SIGHUP. */
   configure(settings: DaemonSettings): void {
+    this.writeRules(settings.rules ?? {});
     const doors = settings.doors ?? [{ name: 'ssh', command: 1, services: ['tcp/22'], open_for: '30s' }];
     const clients = settings.clients ?? [{ name: 'laptop', id: 7, address: 'required' }];
     const everyDoor = doors.map(door => door.name);
@@ -89,6 +93,7 @@ export class Daemon {
         ...(settings.sequenceNumber === undefined ? [] : table('[sequence_number]', settings.sequenceNumber)),
         ...(settings.datagram === undefined ? [] : table('[datagram]', settings.datagram)),
         ...(settings.challenge === undefined ? [] : table('[challenge]', settings.challenge)),
+        ...(settings.firewall === undefined ? [] : table('[firewall]', settings.firewall)),
         ...(settings.guard === undefined ? [] : table('[guard]', settings.guard)),
         ...doors.flatMap(door => table('[[door]]', door)),
         ...clients.flatMap(client => table('[[client]]', this.#withKey({ doors: everyDoor, ...client }))),
@@ -100,6 +105,14 @@ export class Daemon {
   /** 32 bytes. */
   get siteKey(): Buffer {
     return Buffer.from(readFileSync(this.siteKeyFile, 'latin1').trim(), 'hex');
+  }
+
+  /** These files and no others. */
+  writeRules(rules: Readonly<Record<string, string>>): void {
+    const folder = join(this.folder, 'rules.d');
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder);
+    for (const [name, text] of Object.entries(rules)) writeFileSync(join(folder, name), text);
   }
 
   /** Starts the daemon, also again. @returns when it is ready */
