@@ -4,8 +4,6 @@ import { test } from 'node:test';
 import type { Config, Door, SignerClientSettings } from '../../src/daemon/config.js';
 import { type Explanation, explainCapture } from '../../src/daemon/explain.js';
 import type { SshKey } from '../../src/methods/challenge/site.js';
-import { isIPv4Mapped, parseAddress } from '../../src/net/address.js';
-import { udp } from '../../src/net/packet.js';
 import {
   hello,
   keyed,
@@ -17,11 +15,9 @@ import {
   siteOf,
 } from '../methods/challenge/exchange.js';
 import { vectors } from '../methods/challenge/vectors.js';
-import { ethernet, pcap, record } from '../net/capturemade.js';
-import { ipv4, ipv6, udpDatagram } from '../net/made.js';
+import { capture, port, type Sent, sentBy } from './challengecaptured.js';
 import { config as numbered } from './numberconfig.js';
 
-const port = 4001;
 const key: SshKey = {
   blob: Buffer.from(vectors.signer.blob, 'hex'),
   ...{ from: undefined, expiresAt: undefined, touchRequired: true, verifyRequired: false },
@@ -54,29 +50,15 @@ function configOf(client: Partial<SignerClientSettings> = {}, siteKeyOf: Uint8Ar
     portSequence: undefined,
     doors: [door('ssh'), command],
     clients: [{ ...signer, ...client }],
-    challenge: { port, siteKey: siteKeyOf, site: '', skewMs: 300_000, verifyWith: 'openpgpjs', keySources },
+    challenge: {
+      port,
+      siteKey: siteKeyOf,
+      site: '',
+      skewMs: 300_000,
+      verifyWith: 'openpgpjs',
+      keySources: { keyring: undefined, clients: [] },
+    },
   };
-}
-
-const keySources = { keyring: undefined, clients: [] };
-
-interface Sent {
-  readonly at: number;
-  readonly payload: Uint8Array;
-  readonly source?: string;
-  readonly to?: number;
-}
-
-function capture(all: readonly Sent[]): Buffer {
-  const records = all.map(({ at, payload, source = '192.0.2.7', to = port }) => {
-    const whole = udpDatagram(50_000, to, Buffer.from(payload).toString('hex'));
-    const address = parseAddress(source)!;
-    const isIPv4 = isIPv4Mapped(address);
-    const ip = isIPv4 ? ipv4(udp, whole) : ipv6(udp, whole);
-    ip.set(isIPv4 ? address.subarray(12) : address, isIPv4 ? 12 : 8);
-    return record('little', Math.floor(at / 1000), (at % 1000) * 1000, ethernet(ip));
-  });
-  return pcap('little', 1, records);
 }
 
 async function explained(config: Config, all: readonly Sent[]) {
@@ -120,13 +102,9 @@ test('hellos: answered or why not, without a remark', async () => {
 const [first] = vectors.responses as [(typeof vectors.responses)[0]];
 const [asked] = vectors.hellos as [(typeof vectors.hellos)[0]];
 const vectorKey = Buffer.from(vectors.sites.keyed.siteKey!, 'hex');
-const sent = ({ at, source, payload }: { at: number; source: string; payload: string }): Sent => ({
-  ...{ at, source, payload: Buffer.from(payload, 'hex') },
-});
-
 test('a whole exchange: the signature is judged, and the remark says what cannot be', async () => {
   const challenge = { at: asked.at, payload: Buffer.from(vectors.challenges[0]!.payload, 'hex'), to: 50_000 };
-  const all = [sent(asked), challenge, sent(first), sent({ ...first, at: first.at + 1 })];
+  const all = [sentBy(asked), challenge, sentBy(first), sentBy({ ...first, at: first.at + 1 })];
   const { said, words: found, remarks } = await explained(configOf({}, vectorKey), all);
   assert.deepEqual(found, ['answered ssh', 'opened ssh john', 'replayed ssh']);
   assert.match(said[1]?.serial ?? '', /^[0-9a-f]{40}$/);
@@ -159,7 +137,7 @@ const cases: readonly (readonly [title: string, config: Config, expected: string
 
 for (const [title, config, expected] of cases) {
   test(`a response ${title}`, async () => {
-    assert.deepEqual((await explained(config, [sent(first)])).words, [expected]);
+    assert.deepEqual((await explained(config, [sentBy(first)])).words, [expected]);
   });
 }
 
