@@ -182,7 +182,17 @@ export class Guard implements Keeper {
   /** Services first: they are what is waited for. */
   #openNow(door: Door, source: Uint8Array, client: string): void {
     if (door.kind === 'services') this.#openServices(door, source, client);
-    this.#members.join(door, source, client);
+    this.#join(door, source, client);
+  }
+
+  /** Of a door that opens more, sets that are full keep nobody out. */
+  #join(door: Door, source: Uint8Array, client: string): void {
+    try {
+      this.#members.join(door, source, client);
+    } catch (error) {
+      if (!(error instanceof SystemError && error.code === 'ENFILE') || opensSetsOnly(door)) throw error;
+      this.#log.error({ event: 'sets', door: door.name }, `a set of ${door.name} or of ${client} is full`);
+    }
   }
 
   #openServices(door: ServiceDoor, source: Uint8Array, client: string): void {
@@ -227,8 +237,7 @@ export class Guard implements Keeper {
   async list(): Promise<KernelOpening[]> {
     if (!this.#keeping) return [];
     const { doors } = this.#members.names;
-    const setsOnly = this.#config.doors.filter(opensSetsOnly);
-    const members = setsOnly.flatMap(({ name, ...door }) =>
+    const members = this.#config.doors.filter(opensSetsOnly).flatMap(({ name, ...door }) =>
       this.#listMembers(doors.get(name)!).map(({ source, timeoutMs, comment }) => {
         const [, client = ''] = comment.split(' ');
         const singleUse = door.kind === 'services' && door.singleUse;

@@ -94,9 +94,9 @@ test('two names that become one set are refused', t => {
 test('with ipset names are short, and what needs the table is refused', t => {
   const ipset = '[firewall]\nbackend = "ipset"\n';
   assert.deepEqual(mistakesIn(t, ipset + smallText), []);
-  const long = 'x'.repeat(25);
+  const long = 'x'.repeat(26);
   assert.deepEqual(mistakesIn(t, ipset + smallText + secondDoor(long)), [
-    `16: door "${long}": the name of its set "door6_${long}" has 32 characters, and ipset has room for 31 (choose a name of at most 24 characters)`,
+    `16: door "${long}": the name of its set "door6_${long}" has 32 characters, and ipset has room for 31 (choose a name of at most 25 characters)`,
   ]);
   const numbered = '[[door]]\nname = "git"\nsequence_number = true\nservices = ["tcp/9418"]\n';
   assert.match(
@@ -136,7 +136,7 @@ test('named sets and rules stand behind our own part, and beyond 1000 clients on
   const few = tableText(config);
   assert.match(
     few,
-    /set noisy6[\s\S]*set door_ssh \{\n {4}type ipv4_addr\n {4}size 65535\n {4}flags dynamic,timeout/,
+    /set noisy6[\s\S]*set door_ssh \{\n {4}type ipv4_addr\n {4}size 8192\n {4}flags dynamic,timeout/,
   );
   for (const set of ['door6_ssh', 'client_laptop', 'client6_laptop'])
     assert.match(few, new RegExp(`set ${set} `));

@@ -96,6 +96,17 @@ describe('named sets', { skip: notIsolated }, () => {
     assert.deepEqual(await members('client_laptop'), []);
   });
 
+  test('a set that is full keeps nobody out of a service', async t => {
+    const { server, client, daemon, knock } = await site(t);
+    const others = Array.from({ length: 256 }, (_, index) => `192.0.2.${index} timeout 1h`);
+    await server.namespace.nft(`add element inet portknock client_laptop { ${others.join(', ')} }`);
+    await knock(1);
+    await daemon.program?.line(/a set of ssh or of laptop is full/);
+    assert.equal(await client.greeting(server.ipv4, 22), 'ssh');
+    await succeeds(daemon.knock(client, [], { command: 2 }));
+    await daemon.program?.line(/cannot open sets-only for laptop/);
+  });
+
   test('closing by hand and removing a client end it at once', async t => {
     const { client, daemon, knock, members } = await site(t);
     for (const command of [1, 2, 4]) await knock(command);
