@@ -3,8 +3,8 @@ import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { udp } from '../net/packet.js';
 import { readKeyFile } from '../system/secret.js';
+import { BackendReader } from './backend.js';
 import type { Capture, ChallengeSettings, SignerClientSettings } from './config.js';
-import { DatagramReader } from './datagrams.js';
 import type { Clients, Doors } from './identities.js';
 import { keysOf } from './keynames.js';
 import { formatService, type Table } from './schema.js';
@@ -12,7 +12,7 @@ import type { Path } from './toml.js';
 
 type Key = keyof Table<'challenge'>;
 
-export class ChallengeReader extends DatagramReader {
+export class ChallengeReader extends BackendReader {
   /** Undefined where there is no such table, or it holds mistakes. */
   protected readChallenge(
     capture: Capture | undefined,

@@ -16,6 +16,7 @@ import type {
   SequenceSettings,
 } from './config.js';
 import { keysOf } from './keynames.js';
+import { hasTable } from './namedsets.js';
 import { formatService } from './schema.js';
 import { type GuessingOdds, guessingOdds } from './series.js';
 import { guardedServices } from './table.js';
@@ -30,6 +31,9 @@ export function check(config: Config): Checked {
   const lines = [
     `${config.file}: sound`,
     `guarded         ${describeGuarded(config)}`,
+    ...(config.firewall.backend === 'ipset'
+      ? ['firewall        ipset: rules of iptables look into the sets']
+      : []),
     `window          ${portSequence ? describeWindow(portSequence) : 'none: there is no [port_sequence]'}`,
     ...guessingOdds(config).map(odds => `numbers         ${describeOdds(config, odds)}`),
     ...(datagram === undefined ? [] : describeDatagrams(datagram)),
@@ -54,6 +58,7 @@ function describeOdds({ sequenceNumber }: Config, { port, numbers, guesses, mean
 }
 
 function describeGuarded(config: Config): string {
+  if (!hasTable(config)) return 'what rules of iptables say';
   const services = guardedServices(config);
   const policy = config.datagram?.policy ?? 'none';
   if (policy === 'none') return services.join(', ') || 'no service';
@@ -99,7 +104,7 @@ function describeDoor(door: Door, { datagram, clients }: Config): string {
   const isSigned = clients.some(({ kind, doors }) => kind === 'signer' && doors.includes(door.name));
   const span = formatDuration(door.openForMs);
   if (door.kind === 'services') {
-    const services = door.services.map(formatService).join(', ');
+    const services = door.services.map(formatService).join(', ') || 'its named sets';
     const [one, these] = door.services.length === 1 ? ['it', ''] : ['one of them', 'one of '];
     const datagramSpan = formatDuration(datagram?.openForMs ?? 0);
     const once = door.singleUse ? ', for one connection' : '';

@@ -1,17 +1,17 @@
 /** What is closed before its time: by hand, and where the configuration or the keys of clients allow it no more. */
-import { formatAddress } from '../net/address.js';
 import { isCertificateHolder, mayStayOpen } from './asked.js';
 import { type Config, type Door, Permissions } from './config.js';
 import type { Errands } from './errands.js';
-import { byHand, type Guard } from './guard.js';
+import type { Keeper } from './keeper.js';
 import type { Log } from './log.js';
+import { byHand, closedByHand } from './opening.js';
 
 export class Closing {
-  readonly #guard: Guard | undefined;
+  readonly #guard: Keeper | undefined;
   readonly #errands: Errands;
   readonly #log: Log;
 
-  constructor(guard: Guard | undefined, errands: Errands, log: Log) {
+  constructor(guard: Keeper | undefined, errands: Errands, log: Log) {
     this.#guard = guard;
     this.#errands = errands;
     this.#log = log;
@@ -26,12 +26,9 @@ export class Closing {
 
   /** @returns whether it was open */
   async closeByHand(door: Door, source: Uint8Array): Promise<boolean> {
-    const wasOpen =
-      door.kind === 'services'
-        ? this.#guard?.close(door, source) === true
-        : await this.#errands.close(door.name, source);
-    const text = `closed ${door.name} for ${formatAddress(source)} by hand`;
-    if (wasOpen) this.#log.info({ event: 'closed', door: door.name }, text);
+    const wasRun = door.kind === 'command' && (await this.#errands.close(door.name, source));
+    const wasOpen = this.#guard?.close(door, source) === true || wasRun;
+    if (wasOpen) this.#log.info({ event: 'closed', door: door.name }, closedByHand(door, source));
     return wasOpen;
   }
 }

@@ -16,14 +16,15 @@ import { anyone, type Config, type Door, Permissions, type SequenceSettings } fr
 import { type ControlRequest, controlPath, serveControl } from './control.js';
 import { Errands } from './errands.js';
 import type { Frame } from './frames.js';
-import { byHand, Guard, requireGuard } from './guard.js';
+import { joinSets, type Keeper, requireKeeper } from './keeper.js';
 import { type FreshKeys, KeyKeeper, withKeys } from './keykeeper.js';
 import { keyName } from './keynames.js';
 import { type Log, messageOf } from './log.js';
 import type { Manners } from './manners.js';
 import { notify, reloadingState, startWatchdog } from './notify.js';
+import { byHand } from './opening.js';
 import { ReplyPort } from './replyport.js';
-import { needsTable, requireSamePlace } from './restart.js';
+import { openKeeper, requireSamePlace } from './restart.js';
 import { Revocation } from './revocation.js';
 import { Runner } from './runner.js';
 import { bothSettle } from './settle.js';
@@ -44,7 +45,7 @@ export class Monitor {
   #config: Config;
   #permissions: Permissions;
   readonly #state: State;
-  readonly #guard: Guard | undefined;
+  readonly #guard: Keeper | undefined;
   readonly #errands: Errands;
   readonly #closing: Closing;
   readonly #capture: CaptureSource;
@@ -82,7 +83,7 @@ export class Monitor {
     });
     this.#state = openState(config.stateDirectory);
     this.#errands = new Errands(this.#state.journal, new Runner(log), log);
-    this.#guard = needsTable(config) ? new Guard(config, log) : undefined;
+    this.#guard = openKeeper(config, log);
     this.#closing = new Closing(this.#guard, this.#errands, log);
     this.#replies = new ReplyPort(config);
     this.#capture = openCapture(config, log, () => this.#tellAddresses());
@@ -217,8 +218,9 @@ export class Monitor {
       let outcome = 'opened';
       if (door.kind === 'command') {
         outcome = this.#errands.open(door, source, client);
+        void joinSets(this.#guard, door, source, client, this.#log);
       } else {
-        const opening = requireGuard(this.#guard).open(door, source, client);
+        const opening = requireKeeper(this.#guard).open(door, source, client);
         if (opening !== undefined) await opening;
       }
       this.#teller.opened(door, asked, outcome);
@@ -232,8 +234,8 @@ export class Monitor {
   async #answer(request: ControlRequest): Promise<unknown> {
     if (request.ask === 'status') return this.#status();
     if (request.ask === 'reload') return this.reload();
-    if (request.ask === 'install') return requireGuard(this.#guard).load(this.#config);
-    if (request.ask === 'remove') return requireGuard(this.#guard).remove();
+    if (request.ask === 'install') return requireKeeper(this.#guard).load(this.#config);
+    if (request.ask === 'remove') return requireKeeper(this.#guard).remove();
     const door = findNamed(this.#config, request.door);
     const source = parseAddress(request.address);
     if (door === undefined) throw new OperatorError('no-door', `there is no door "${request.door}"`);
@@ -249,6 +251,7 @@ export class Monitor {
       startedAt: this.#startedAt,
       listenerPid: this.#listener.pid,
       guarding: this.#guard?.keeping ?? false,
+      openings: (await this.#guard?.list()) ?? [],
       owed: this.#errands.owed,
       knocks: this.#teller.history.list(),
       lists: this.#revocation.status,

@@ -56,6 +56,7 @@ class Reader extends ChallengeReader {
     const sequenceNumber = this.#sequenceNumber(captureTable, doors, clients);
     const datagram = this.readDatagram(capture, doors);
     const challenge = this.readChallenge(capture, doors, clients);
+    const firewall = this.readFirewall(doors, clients);
     this.#checkTogether(sequence, doors, clients);
     this.mistakes.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
     const isWhole = top !== undefined && captureTable !== undefined && capture !== undefined;
@@ -75,7 +76,7 @@ class Reader extends ChallengeReader {
       portSequence,
       datagram,
       challenge,
-      firewall: { backend: 'nftables', rules: [] },
+      firewall,
       alwaysAllow: guard.always_allow,
       tellsStages: false,
       tellsPackets: false,
