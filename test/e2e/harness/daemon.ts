@@ -30,7 +30,6 @@ export interface DaemonSettings {
   readonly challenge?: Settings | undefined;
   readonly firewall?: Settings;
   readonly guard?: Settings;
-  readonly firewall?: Settings;
   /** Files of rules.d, by name. */
   readonly rules?: Readonly<Record<string, string>>;
   readonly basePort?: number;
