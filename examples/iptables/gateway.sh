@@ -14,9 +14,12 @@ outside=eth0
 window=40000:44095
 
 rules() { # IPTABLES DOOR
-  # Knocks are told to portknockd ([capture] group), and answered by nobody.
-  "$1" -w -t raw -A PREROUTING -p tcp --dport $window --syn -j NFLOG --nflog-group 5 --nflog-size 256
-  "$1" -w -t raw -A PREROUTING -p tcp --dport $window -j DROP
+  # Knocks are told to portknockd ([capture] group), and answered by nobody. Answers to connections from here, or that are
+  # forwarded, may come to the same ports, and pass.
+  "$1" -w -t raw -A PREROUTING -p tcp --dport $window --syn -m addrtype --dst-type LOCAL \
+    -j NFLOG --nflog-group 5 --nflog-size 256
+  "$1" -w -t raw -A PREROUTING -p tcp --dport $window --syn -m addrtype --dst-type LOCAL -j DROP
+  "$1" -w -A INPUT -p tcp --dport $window -m state ! --state ESTABLISHED -j DROP
 
   # Whoever has opened the door "nat" is hidden behind our address at the interface that leads outside.
   "$1" -w -t nat -A POSTROUTING -o $outside -m set --match-set "$2_nat" src -j MASQUERADE

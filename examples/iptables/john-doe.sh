@@ -13,9 +13,12 @@ PATH=/usr/sbin:/sbin:/usr/bin:/bin
 window=40000:44095
 
 rules() { # IPTABLES SET
-  # Knocks are told to portknockd ([capture] group), and answered by nobody.
-  "$1" -w -t raw -A PREROUTING -p tcp --dport $window --syn -j NFLOG --nflog-group 5 --nflog-size 256
-  "$1" -w -t raw -A PREROUTING -p tcp --dport $window -j DROP
+  # Knocks are told to portknockd ([capture] group), and answered by nobody. Answers to connections from here, or that are
+  # forwarded, may come to the same ports, and pass.
+  "$1" -w -t raw -A PREROUTING -p tcp --dport $window --syn -m addrtype --dst-type LOCAL \
+    -j NFLOG --nflog-group 5 --nflog-size 256
+  "$1" -w -t raw -A PREROUTING -p tcp --dport $window --syn -m addrtype --dst-type LOCAL -j DROP
+  "$1" -w -A INPUT -p tcp --dport $window -m state ! --state ESTABLISHED -j DROP
 
   # We accept already established connections to the SSH port.
   "$1" -w -A INPUT -p tcp --dport 22 -m state --state ESTABLISHED -j ACCEPT
