@@ -30,6 +30,7 @@ export const listElement = 1;
 export const elementKey = 1;
 export const elementTimeout = 4;
 export const elementExpiration = 5;
+export const elementUserData = 6;
 export const dataValue = 1;
 
 /** What stands before the changes. */

@@ -13,6 +13,7 @@ import {
   deleteElement,
   elementKey,
   elementTimeout,
+  elementUserData,
   familyInet,
   listElement,
   listElements,
@@ -38,7 +39,6 @@ import {
 } from './netlink.js';
 import { readDescriptor } from './readable.js';
 
-const elementUserData = 6;
 const attributeHeaderLength = 4;
 const commentType = 0;
 
@@ -131,12 +131,18 @@ function element(endpoint: Endpoint, timeoutMs?: number, comment?: string): Buff
 const commentLength = 71;
 
 /** libnftnl's own form of a comment: type, length, text; here with NULs to one length, so that it can be exchanged. */
-function userData(comment: string): Uint8Array {
+export function userData(comment: string): Uint8Array {
   const bytes = Buffer.alloc(2 + commentLength);
   bytes.writeUInt8(commentType, 0);
   bytes.writeUInt8(commentLength, 1);
   bytes.write(comment, 2, commentLength - 1, 'latin1');
   return bytes;
+}
+
+/** The comment in an element's user data; empty where there is none. */
+export function commentOf(bytes: Buffer): string {
+  if (bytes.length < 2 || bytes.readUInt8(0) !== commentType) return '';
+  return bytes.toString('latin1', 2).replace(/\0.*$/s, '');
 }
 
 /** A batch that adds one element, made once; every knock is a few bytes in it. */
