@@ -2,7 +2,7 @@
 import { formatAddress } from '../net/address.js';
 import type { Permissions } from './config.js';
 import type { Frame } from './frames.js';
-import type { Guard } from './guard.js';
+import type { Keeper } from './keeper.js';
 import { numberedPorts } from './series.js';
 import type { Teller } from './told.js';
 import { whoOpens } from './wording.js';
@@ -11,7 +11,7 @@ import { whoOpens } from './wording.js';
 export function tellAdmitted(
   { source: address, door: doorName, client, value: at, detail: number }: Frame,
   permissions: Permissions,
-  guard: Guard | undefined,
+  guard: Keeper | undefined,
   teller: Teller,
 ): void {
   const told = { at, address, door: doorName, client };

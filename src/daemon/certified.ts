@@ -5,7 +5,7 @@ import { OperatorError } from '../system/error.js';
 import { certificateHolder, findAsked } from './asked.js';
 import type { Config } from './config.js';
 import { type Frame, unpackService } from './frames.js';
-import { type Guard, requireGuard } from './guard.js';
+import { type Keeper, requireKeeper } from './keeper.js';
 import { messageOf } from './log.js';
 import { formatService } from './schema.js';
 import { type Teller, whoFrom } from './told.js';
@@ -15,7 +15,7 @@ import { explainDatagram } from './wording.js';
 export async function openAsked(
   frame: Frame,
   config: Config,
-  guard: Guard | undefined,
+  guard: Keeper | undefined,
   teller: Teller,
 ): Promise<void> {
   const { source: address, value: at, detail, serial } = frame;
@@ -37,7 +37,7 @@ export async function openAsked(
   const told = { at, address, door: door.name, client, serial };
   try {
     if (!isUnicast(address)) throw new OperatorError('bad-source', 'its source is no host');
-    await requireGuard(guard).open(door, address, client);
+    await requireKeeper(guard).open(door, address, client);
     const text = `opened ${what} for ${from}, for ${formatDuration(door.openForMs)}`;
     teller.knock({ ...told, outcome: 'opened' }, 'info', text);
   } catch (error) {

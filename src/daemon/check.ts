@@ -14,6 +14,7 @@ import type {
   PortSequenceSettings,
   SequenceSettings,
 } from './config.js';
+import { hasTable } from './namedsets.js';
 import { formatService } from './schema.js';
 import { type GuessingOdds, guessingOdds } from './series.js';
 import { guardedServices } from './table.js';
@@ -28,6 +29,9 @@ export function check(config: Config): Checked {
   const lines = [
     `${config.file}: sound`,
     `guarded         ${describeGuarded(config)}`,
+    ...(config.firewall.backend === 'ipset'
+      ? ['firewall        ipset: rules of iptables look into the sets']
+      : []),
     `window          ${portSequence ? describeWindow(portSequence) : 'none: there is no [port_sequence]'}`,
     ...guessingOdds(config).map(odds => `numbers         ${describeOdds(config, odds)}`),
     ...(datagram === undefined ? [] : describeDatagrams(datagram)),
@@ -51,6 +55,7 @@ function describeOdds({ sequenceNumber }: Config, { port, numbers, guesses, mean
 }
 
 function describeGuarded(config: Config): string {
+  if (!hasTable(config)) return 'what rules of iptables say';
   const services = guardedServices(config);
   const policy = config.datagram?.policy ?? 'none';
   if (policy === 'none') return services.join(', ') || 'no service';
@@ -78,7 +83,7 @@ function describeDatagrams({ authorities, serverCertificate, ...settings }: Data
 function describeDoor(door: Door, datagram: DatagramSettings | undefined): string {
   const span = formatDuration(door.openForMs);
   if (door.kind === 'services') {
-    const services = door.services.map(formatService).join(', ');
+    const services = door.services.map(formatService).join(', ') || 'its named sets';
     const [one, these] = door.services.length === 1 ? ['it', ''] : ['one of them', 'one of '];
     const datagramSpan = formatDuration(datagram?.openForMs ?? 0);
     const once = door.singleUse ? ', for one connection' : '';

@@ -78,6 +78,10 @@ export class DoorReader extends TableReader {
   #checkNumbers(table: Table<'door'>, path: Path): void {
     const { name, services = [], sequence_number: hasNumbers } = table;
     if (!hasNumbers) return;
+    if (table.services?.length === 0) {
+      const message = `door "${name}": sequence numbers let in to services, and it has none`;
+      this.mistake([...path, 'services'], message, 'give it services such as ["tcp/22"]');
+    }
     const other = services.find(({ protocol }) => protocol !== tcp);
     if (other !== undefined) {
       const message = `door "${name}": sequence numbers are for TCP alone, and it has ${formatService(other)}`;
@@ -90,7 +94,12 @@ export class DoorReader extends TableReader {
 
   /** Whether a datagram may open its services: unless it says otherwise, where datagrams are heard. */
   #takesDatagrams({ services, datagram = true }: Table<'door'>): boolean {
-    return services !== undefined && datagram && this.document.value['datagram'] !== undefined;
+    return (
+      services !== undefined &&
+      services.length > 0 &&
+      datagram &&
+      this.document.value['datagram'] !== undefined
+    );
   }
 
   #checkDatagram(table: Table<'door'>, path: Path): void {

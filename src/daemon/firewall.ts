@@ -9,7 +9,9 @@ import { SystemError } from '../net/libc.js';
 import { type Endpoint, SetElements } from '../net/nftables.js';
 import { tcp, udp } from '../net/packet.js';
 import { errorCode, OperatorError } from '../system/error.js';
-import type { Config } from './config.js';
+import type { Config, RulesFile } from './config.js';
+import { deletionsFor } from './leftovers.js';
+import { nftFailed } from './nfterror.js';
 import { liveSessionsText, newSessionsText } from './sessions.js';
 import { freshTableText, noTableText, openingSets, tableName, tableText } from './table.js';
 
@@ -23,32 +25,49 @@ export interface Opening extends Endpoint {
 
 /**
  * Puts the configuration's table in the kernel; openings that are there stay.
+ * @param before whose rules of the administrator's own the table that is there has, where that is known
  * @returns whether there was one, whose other sets have stayed too @throws OperatorError
  */
-export async function installTable(config: Config): Promise<boolean> {
-  const isFirst = (await listTable()) === undefined;
+export async function installTable(config: Config, before?: Config): Promise<boolean> {
+  const found = await listTable();
+  const { rules } = config.firewall;
   try {
-    await nft(
-      ['-f', '-'],
-      tableText(config) + (isFirst ? liveSessionsText(config) : newSessionsText(config)),
-    );
-    return !isFirst;
+    await nft(['-f', '-'], loadingText(config, found, before), rules);
+    return found !== undefined;
   } catch (error) {
     if (!(error instanceof OperatorError) || error.code !== 'nft-failed') throw error;
     // Sets of another version of ours cannot be changed, only made anew.
     const fresh = freshTableText(config) + liveSessionsText(config);
-    await loadWith(fresh, openingsText(await listOpenings().catch(() => [])));
+    await loadWith(fresh, openingsText(await listOpenings().catch(() => [])), rules);
     return false;
   }
 }
 
+/** @param found the table that is there */
+function loadingText(config: Config, found: string | undefined, before?: Config): string {
+  if (found === undefined) return tableText(config) + liveSessionsText(config);
+  const isSame = before !== undefined && sameRules(before, config);
+  return tableText(config, deletionsFor(found, config, isSame)) + newSessionsText(config);
+}
+
+function sameRules({ firewall: before }: Config, { firewall: after }: Config): boolean {
+  const text = (rules: readonly RulesFile[]) => JSON.stringify(rules.map(({ text }) => text));
+  return text(before.rules) === text(after.rules);
+}
+
+/** Has nft and the kernel look at a configuration's table, and changes nothing. @throws OperatorError */
+export async function tryTable(config: Config): Promise<void> {
+  const text = loadingText(config, await listTable());
+  await nft(['--check', '-f', '-'], text, config.firewall.rules);
+}
+
 /** Loads a text with another one where that is taken, or else without it. */
-async function loadWith(text: string, more: string): Promise<void> {
+async function loadWith(text: string, more: string, rules: readonly RulesFile[]): Promise<void> {
   try {
-    await nft(['-f', '-'], text + more);
+    await nft(['-f', '-'], text + more, rules);
   } catch (error) {
     if (more === '') throw error;
-    await nft(['-f', '-'], text);
+    await nft(['-f', '-'], text, rules);
   }
 }
 
@@ -185,7 +204,7 @@ const longestRunMs = 20_000;
 /** Debian's ordinary users do not have it on their path. */
 const path = `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`;
 
-function nft(args: readonly string[], input = ''): Promise<string> {
+function nft(args: readonly string[], input = '', rules: readonly RulesFile[] = []): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn('nft', args, { env: { PATH: path, LC_ALL: 'C' }, timeout: longestRunMs });
     let output = '';
@@ -197,7 +216,7 @@ function nft(args: readonly string[], input = ''): Promise<string> {
       errors += text;
     });
     child.on('error', error => reject(nftUnavailable(error)));
-    child.on('close', code => (code === 0 ? resolve(output) : reject(nftFailed(errors))));
+    child.on('close', code => (code === 0 ? resolve(output) : reject(nftFailed(errors, input, rules))));
     // A child that ends early says why on standard error.
     child.stdin.on('error', () => {});
     child.stdin.end(input);
@@ -207,15 +226,4 @@ function nft(args: readonly string[], input = ''): Promise<string> {
 function nftUnavailable(error: Error): OperatorError {
   if (errorCode(error) !== 'ENOENT') return new OperatorError('no-nft', `cannot run nft: ${error.message}`);
   return new OperatorError('no-nft', 'the program nft is not installed', { hint: 'apt install nftables' });
-}
-
-function nftFailed(errors: string): OperatorError {
-  const [first = 'no reason given'] = errors.split('\n').filter(line => line !== '');
-  const message = first.replace(/^Error: /, '').replace(/^.*: Error: /, '');
-  if (message.includes('Operation not permitted')) {
-    return new OperatorError('not-permitted', 'nft: not permitted to change the firewall', {
-      hint: 'run as root, or with CAP_NET_ADMIN',
-    });
-  }
-  return new OperatorError('nft-failed', `nft: ${message}`);
 }

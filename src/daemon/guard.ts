@@ -5,12 +5,12 @@
  * States: `keeping` (the table is ours to keep) and not (an administrator took it away by our own command). What a crash
  * leaves behind: the table, shut, and openings that the kernel ends on time.
  */
-import { formatAddress } from '../net/address.js';
+import { type Member, TableAddressSets } from '../net/addressset.js';
 import { SystemError } from '../net/libc.js';
-import { type Endpoint, watchTable } from '../net/nftables.js';
+import { watchTable } from '../net/nftables.js';
 import { tcp } from '../net/packet.js';
 import { OperatorError } from '../system/error.js';
-import type { Config, ServiceDoor } from './config.js';
+import type { Config, Door, ServiceDoor } from './config.js';
 import {
   installTable,
   listOpenings,
@@ -19,23 +19,15 @@ import {
   openOpenings,
   removeTable,
 } from './firewall.js';
+import type { Keeper, KernelOpening } from './keeper.js';
 import { keepTable } from './lastgood.js';
 import { type Log, messageOf } from './log.js';
+import { Members } from './members.js';
+import { opensSetsOnly } from './namedsets.js';
 import { Numbers } from './numbers.js';
-import { formatService } from './schema.js';
+import { byHand, describe, fields, type Known, keyOf } from './opening.js';
+import type { NamedSet } from './setnames.js';
 import { tableName } from './table.js';
-
-/** The client of an opening that an administrator made. */
-export const byHand = '-';
-
-/** One opening as we know it: what to put back when somebody flushes the table, and what to say when it ends. */
-interface Known extends Endpoint {
-  readonly door: string;
-  readonly client: string;
-  readonly singleUse: boolean;
-  /** By performance.now(). */
-  readonly until: number;
-}
 
 const rehearsals = 10;
 const rehearsalMs = 10;
@@ -48,10 +40,12 @@ const graceMs = 20;
 /** Changes come in bursts: one flush is many messages. */
 const settleMs = 20;
 
-export class Guard {
+export class Guard implements Keeper {
   readonly #log: Log;
   readonly #openings: Openings;
   readonly #numbers: Numbers;
+  readonly #members: Members;
+  readonly #sets: TableAddressSets;
   readonly #known = new Map<string, Known>();
   #config: Config;
   #keeping = false;
@@ -69,6 +63,8 @@ export class Guard {
     this.#config = config;
     this.#log = log;
     this.#openings = openOpenings();
+    this.#sets = new TableAddressSets(tableName);
+    this.#members = new Members(this.#sets, log, door => door !== undefined && opensSetsOnly(door));
     this.#numbers = new Numbers(config.stateDirectory, log);
   }
 
@@ -79,6 +75,8 @@ export class Guard {
     for (const { remainingMs, ...opening } of await listOpenings()) {
       this.#remember(keyOf(opening), { ...opening, until: now + remainingMs });
     }
+    const { doors, clients } = this.#members.names;
+    this.#members.readBack([...doors.values(), ...clients.values()].flatMap(set => this.#listMembers(set)));
     for (let round = 0; round < rehearsals; round++) this.#rehearse();
     this.#watch();
   }
@@ -111,7 +109,7 @@ export class Guard {
   load(config: Config): Promise<void> {
     return this.#inTurn(async () => {
       this.#numbers.prepare(config);
-      const isKept = await this.#load(config);
+      const isKept = await this.#load(config, this.#loaded === undefined ? undefined : this.#config);
       await this.#numbers.load(config, isKept);
     });
   }
@@ -127,19 +125,24 @@ export class Guard {
     return changed;
   }
 
-  /** @returns whether the sets of a table before it have stayed */
-  async #load(config: Config): Promise<boolean> {
+  /**
+   * @param before the configuration whose table is there as it was loaded
+   * @returns whether the sets of a table before it have stayed
+   */
+  async #load(config: Config, before?: Config): Promise<boolean> {
     this.#loading = true;
     let isKept: boolean;
     try {
-      isKept = await installTable(config);
+      isKept = await installTable(config, before);
       this.#config = config;
       this.#keeping = true;
+      this.#members.adopt(config);
       this.#loaded = await listTable();
     } finally {
       this.#loading = false;
     }
     keepTable(config);
+    if (!isKept) this.#members.restore();
     return isKept;
   }
 
@@ -154,6 +157,7 @@ export class Guard {
     return this.#inTurn(async () => {
       this.#keeping = false;
       this.#known.clear();
+      this.#members.clear();
       this.#numbers.pause();
       await removeTable();
     });
@@ -163,7 +167,7 @@ export class Guard {
    * Opens a door for a source, or extends what is open. Done when it returns, unless the table has to be put back first.
    * @throws SystemError where the kernel refuses
    */
-  open(door: ServiceDoor, source: Uint8Array, client: string): void | Promise<void> {
+  open(door: Door, source: Uint8Array, client: string): void | Promise<void> {
     if (!this.#keeping)
       throw new OperatorError('not-guarding', 'the table was removed with: portknockd firewall remove');
     if (this.#restoring !== undefined) return this.#restoring.then(() => this.#openNow(door, source, client));
@@ -175,7 +179,23 @@ export class Guard {
     }
   }
 
-  #openNow(door: ServiceDoor, source: Uint8Array, client: string): void {
+  /** Services first: they are what is waited for. */
+  #openNow(door: Door, source: Uint8Array, client: string): void {
+    if (door.kind === 'services') this.#openServices(door, source, client);
+    this.#join(door, source, client);
+  }
+
+  /** Of a door that opens more, sets that are full keep nobody out. */
+  #join(door: Door, source: Uint8Array, client: string): void {
+    try {
+      this.#members.join(door, source, client);
+    } catch (error) {
+      if (!(error instanceof SystemError && error.code === 'ENFILE') || opensSetsOnly(door)) throw error;
+      this.#log.error({ event: 'sets', door: door.name }, `a set of ${door.name} or of ${client} is full`);
+    }
+  }
+
+  #openServices(door: ServiceDoor, source: Uint8Array, client: string): void {
     const until = performance.now() + door.openForMs;
     for (const service of door.services) {
       const opening = { source, ...service, door: door.name, client, singleUse: door.singleUse, until };
@@ -190,14 +210,16 @@ export class Guard {
   }
 
   /** Closes a door for a source. @returns whether anything was open that we know of */
-  close(door: ServiceDoor, source: Uint8Array): boolean {
-    const endpoints = door.services.map(service => ({ source, ...service }));
+  close(door: Door, source: Uint8Array): boolean {
+    const wasMember = this.#members.leave(door.name, source);
+    const services = door.kind === 'services' ? door.services : [];
+    const endpoints = services.map(service => ({ source, ...service }));
     this.#openings.remove(endpoints);
     const keys = endpoints.flatMap(endpoint => [
       keyOf({ ...endpoint, singleUse: false }),
       keyOf({ ...endpoint, singleUse: true }),
     ]);
-    return keys.map(key => this.#known.delete(key)).includes(true);
+    return keys.map(key => this.#known.delete(key)).includes(true) || wasMember;
   }
 
   /** Closes what the clients who opened it may no longer use. */
@@ -208,6 +230,25 @@ export class Guard {
       this.#known.delete(key);
       this.#log.info(fields(opening), `closed ${describe(opening)}: no longer allowed`);
     }
+    this.#members.closeForbidden(isAllowed);
+  }
+
+  /** Openings of services, and those that are members of sets alone. */
+  async list(): Promise<KernelOpening[]> {
+    if (!this.#keeping) return [];
+    const { doors } = this.#members.names;
+    const members = this.#config.doors.filter(opensSetsOnly).flatMap(({ name, ...door }) =>
+      this.#listMembers(doors.get(name)!).map(({ source, timeoutMs, comment }) => {
+        const [, client = ''] = comment.split(' ');
+        const singleUse = door.kind === 'services' && door.singleUse;
+        return { door: name, client, source, singleUse, remainingMs: timeoutMs };
+      }),
+    );
+    return [...(await listOpenings()), ...members];
+  }
+
+  #listMembers({ ipv4, ipv6 }: NamedSet): Member[] {
+    return [ipv4, ipv6].flatMap(set => this.#sets.list(set));
   }
 
   stop(): void {
@@ -215,6 +256,7 @@ export class Guard {
     clearTimeout(this.#settling);
     this.#keeping = false;
     this.#openings.close();
+    this.#members.stop();
     this.#numbers.stop();
   }
 
@@ -305,25 +347,4 @@ export class Guard {
     })();
     return this.#restoring;
   }
-}
-
-/** @throws OperatorError where there is none */
-export function requireGuard(guard: Guard | undefined): Guard {
-  if (guard !== undefined) return guard;
-  throw new OperatorError(
-    'no-guard',
-    'this daemon keeps no table: no door of its configuration opens a service',
-  );
-}
-
-function keyOf({ source, protocol, port, singleUse }: Endpoint & { readonly singleUse: boolean }): string {
-  return `${Buffer.from(source.buffer, source.byteOffset, source.length).toString('latin1')}${protocol} ${port} ${singleUse}`;
-}
-
-function fields({ door, client, source }: Known) {
-  return { event: 'closed', door, client, source: formatAddress(source) };
-}
-
-function describe(opening: Known): string {
-  return `${opening.door} for ${opening.client} from ${formatAddress(opening.source)} (${formatService(opening)})`;
 }

@@ -33,6 +33,8 @@ Keeps services out of everybody's sight, and lets in who knocks.
   firewall install           load the table without starting to listen
     --undo-after TIME          take it away again unless confirmed by
   firewall confirm
+  firewall translate FILE    rules of iptables with -m sigknock, as rules of ours
+    --backend ipset            as rules of iptables with our ipsets
   explain CAPTURE            what the daemon would make of a pcap file or of hit lines
     --at TIME                  as if it had begun then
 

@@ -4,7 +4,9 @@ import { OperatorError } from '../system/error.js';
 import type { Config } from './config.js';
 import { ask } from './control.js';
 import { installTable, listTable } from './firewall.js';
+import { installSets } from './ipset.js';
 import { keepTable, loadLastGood } from './lastgood.js';
+import { hasTable } from './namedsets.js';
 import { confirmTable, scheduleUndo } from './undo.js';
 
 const shortestUndoMs = 1000;
@@ -14,6 +16,7 @@ const longestUndoMs = 3_600_000;
 export async function install(config: Config): Promise<string> {
   confirmTable(config);
   await load(config);
+  if (!hasTable(config)) return 'the ipsets are there\n';
   keepTable(config);
   return 'the table inet portknock is in force\n';
 }
@@ -23,6 +26,11 @@ export async function installOnTrial(config: Config, undoAfter: string): Promise
   const afterMs = durationArgument('--undo-after', undoAfter);
   if (afterMs < shortestUndoMs || afterMs > longestUndoMs) {
     throw new OperatorError('usage', `--undo-after expected 1s to 1h, got "${undoAfter}"`);
+  }
+  if (!hasTable(config)) {
+    throw new OperatorError('usage', '--undo-after has no meaning with backend = "ipset": it shuts nothing', {
+      hint: 'your rules of iptables do: iptables-apply(8)',
+    });
   }
   // Before the table: if we could not take it away again, it must not come.
   scheduleUndo(config, afterMs);
@@ -51,5 +59,6 @@ export async function standIn(configFile: string): Promise<string | undefined> {
 }
 
 async function load(config: Config): Promise<void> {
-  if ((await ask(config.stateDirectory, { ask: 'install' })) === undefined) await installTable(config);
+  if ((await ask(config.stateDirectory, { ask: 'install' })) !== undefined) return;
+  await (hasTable(config) ? installTable(config) : installSets(config));
 }

@@ -3,7 +3,6 @@
  * portknockd's command line: which command, with which options. What a command does is in a file of its own.
  */
 import { createRequire } from 'node:module';
-import { closestMatch } from 'leven';
 import { spellings } from '../methods/port-sequence/spelling.js';
 import { findAccount } from '../system/account.js';
 import {
@@ -19,10 +18,9 @@ import { addClient, listClients, removeClient } from './clients.js';
 import type { Config } from './config.js';
 import { ask, askRunning } from './control.js';
 import { explainCapture, readCapture } from './explain.js';
-import { showTable } from './firewall.js';
+import { runFirewall } from './firewallcommand.js';
 import { help } from './help.js';
 import { init } from './init.js';
-import { confirm, install, installOnTrial, standIn } from './install.js';
 import { KnockdLog } from './knockd/log.js';
 import { type KnockdSettings, knockdReader } from './knockd/settings.js';
 import { type LogFormat, openLog } from './log.js';
@@ -32,7 +30,8 @@ import { addUserCommand } from './privileges.js';
 import { defaultUser } from './schema.js';
 import { defaultConfigFile, readConfig } from './settings.js';
 import { formatStatus, type Status } from './status.js';
-import { confirmTable, waitAndUndo, withdrawTable } from './undo.js';
+import { tryRules } from './tried.js';
+import { print, requireArguments, unknown } from './usage.js';
 
 const options = {
   help: { kind: 'flag', short: 'h' },
@@ -56,6 +55,7 @@ const options = {
   host: { kind: 'text' },
   address: { kind: 'text' },
   undoAfter: { kind: 'text' },
+  backend: { kind: 'text' },
   at: { kind: 'text' },
 } as const satisfies OptionTable;
 
@@ -81,7 +81,11 @@ const commands: Readonly<
   status: { takes: ['json', ...knockdOptions], run: runStatus },
   open: { takes: knockdOptions, run: (args, given) => runDoor('open', args, given) },
   close: { takes: knockdOptions, run: (args, given) => runDoor('close', args, given) },
-  firewall: { takes: ['undoAfter'], run: runFirewall },
+  firewall: {
+    takes: ['undoAfter', 'backend'],
+    run: (args, given) =>
+      runFirewall(args, { ...given, file: given.config ?? defaultConfigFile, read: () => config(given) }),
+  },
   explain: { takes: ['at', ...knockdOptions], run: runExplain },
 };
 
@@ -114,29 +118,8 @@ function isGiven(value: unknown): boolean {
   return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
 }
 
-function print(text: string): number {
-  process.stdout.write(text);
-  return 0;
-}
-
 function version(): string {
   return (createRequire(import.meta.url)('../../../package.json') as { version: string }).version;
-}
-
-function unknown(what: string, name: string, known: readonly string[]): OperatorError {
-  const near = closestMatch(name, [...known], { maxDistance: 3 });
-  const hint = near === undefined ? `known: ${known.join(', ')}` : `did you mean "${near}"?`;
-  return new OperatorError('usage', `unknown ${what} "${name}"`, { hint });
-}
-
-/** @throws OperatorError `usage` where there are more or fewer arguments than these */
-function requireArguments(args: readonly string[], ...names: readonly string[]): string[] {
-  if (args.length === names.length) return [...args];
-  const wanted = names.length === 0 ? 'no arguments' : names.join(' ');
-  throw new OperatorError(
-    'usage',
-    `expected ${wanted}, got ${args.length === 0 ? 'nothing' : `"${args.join(' ')}"`}`,
-  );
 }
 
 function config(given: Given): Config {
@@ -198,11 +181,13 @@ function withCapture(read: Config, from: string | undefined): Config {
   return { ...read, capture: from === 'stdin' ? { from } : { from: 'path', path: from } };
 }
 
-function runCheck(args: readonly string[], given: Given): number {
+async function runCheck(args: readonly string[], given: Given): Promise<number> {
   requireArguments(args);
-  const { text, warnings } = check(config(given));
+  const read = config(given);
+  const { text, warnings } = check(read);
+  const tried = await tryRules(read);
   for (const warning of warnings) process.stderr.write(`portknockd: warning: ${warning}\n`);
-  return print(text);
+  return print(text + tried);
 }
 
 function runInit(args: readonly string[], given: Given): void {
@@ -280,47 +265,6 @@ async function runDoor(what: 'open' | 'close', args: readonly string[], given: G
   const [door = '', address = ''] = requireArguments(args, 'DOOR', 'ADDRESS');
   const answer = await askRunning(config(given).stateDirectory, { ask: what, door, address });
   if (answer === false) print(`${door} was not open for ${address}\n`);
-}
-
-async function runFirewall(args: readonly string[], given: Given): Promise<number> {
-  const [action = '', ...rest] = args;
-  if (action === 'undo') {
-    const [token = '', after = ''] = requireArguments(rest, 'TOKEN', 'MS');
-    await waitAndUndo(config(given), token, integerArgument('MS', after, 1, 3_600_000));
-    return 0;
-  }
-  requireArguments(rest);
-  if (action === 'show') return print((await showTable()) ?? notInstalled());
-  if (action === 'install') return runInstall(given);
-  if (action === 'confirm') return print(confirm(config(given)));
-  if (action !== 'remove')
-    throw unknown('command: firewall', action, ['show', 'install', 'confirm', 'remove']);
-  const read = config(given);
-  confirmTable(read);
-  await withdrawTable(read);
-  return print('the table inet portknock is gone: nothing is guarded\n');
-}
-
-function notInstalled(): never {
-  throw new OperatorError('no-table', 'the table inet portknock is not in the kernel: nothing is guarded', {
-    hint: 'portknockd firewall install',
-  });
-}
-
-/** A configuration that is refused is reported, and leaves a table in force all the same, if there ever was one. */
-async function runInstall(given: Given): Promise<number> {
-  const file = given.config ?? defaultConfigFile;
-  try {
-    const read = readConfig(file);
-    return print(
-      await (given.undoAfter === undefined ? install(read) : installOnTrial(read, given.undoAfter)),
-    );
-  } catch (error) {
-    const status = report('portknockd', error);
-    const said = status === 1 && given.undoAfter === undefined ? await standIn(file) : undefined;
-    if (said !== undefined) process.stderr.write(`portknockd: warning: ${said}`);
-    return status;
-  }
 }
 
 async function runExplain(args: readonly string[], given: Given): Promise<void> {

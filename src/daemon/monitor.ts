@@ -5,7 +5,7 @@
  * and the control socket of its own user.
  */
 import type { Server } from 'node:net';
-import { formatAddress, isUnicast, parseAddress } from '../net/address.js';
+import { isUnicast, parseAddress } from '../net/address.js';
 import { OperatorError } from '../system/error.js';
 import { tellAdmitted } from './admitted.js';
 import { findNamed, isCertificateHolder, mayStayOpen } from './asked.js';
@@ -15,11 +15,12 @@ import { anyone, type Config, type Door, Permissions, type SequenceSettings } fr
 import { type ControlRequest, controlPath, serveControl } from './control.js';
 import { Errands } from './errands.js';
 import type { Frame } from './frames.js';
-import { byHand, Guard, requireGuard } from './guard.js';
+import { joinSets, type Keeper, requireKeeper } from './keeper.js';
 import { type Log, messageOf } from './log.js';
 import type { Manners } from './manners.js';
 import { notify, reloadingState, startWatchdog } from './notify.js';
-import { needsTable, requireSamePlace } from './restart.js';
+import { byHand, closedByHand } from './opening.js';
+import { openKeeper, requireSamePlace } from './restart.js';
 import { Revocation } from './revocation.js';
 import { Runner } from './runner.js';
 import { bothSettle } from './settle.js';
@@ -40,7 +41,7 @@ export class Monitor {
   #config: Config;
   #permissions: Permissions;
   readonly #state: State;
-  readonly #guard: Guard | undefined;
+  readonly #guard: Keeper | undefined;
   readonly #errands: Errands;
   readonly #capture: CaptureSource;
   readonly #revocation: Revocation;
@@ -75,7 +76,7 @@ export class Monitor {
     });
     this.#state = openState(config.stateDirectory);
     this.#errands = new Errands(this.#state.journal, new Runner(log), log);
-    this.#guard = needsTable(config) ? new Guard(config, log) : undefined;
+    this.#guard = openKeeper(config, log);
     this.#capture = openCapture(config, log, () => this.#tellAddresses());
     this.#revocation = new Revocation(config, log, news => this.#listener.tellLists(news));
   }
@@ -212,8 +213,9 @@ export class Monitor {
       let outcome = 'opened';
       if (door.kind === 'command') {
         outcome = this.#errands.open(door, source, client);
+        void joinSets(this.#guard, door, source, client, this.#log);
       } else {
-        const opening = requireGuard(this.#guard).open(door, source, client);
+        const opening = requireKeeper(this.#guard).open(door, source, client);
         if (opening !== undefined) await opening;
       }
       const text = `${outcome} ${whoOpens(door, client, source)}: ${describeAction(door)}`;
@@ -233,8 +235,8 @@ export class Monitor {
   async #answer(request: ControlRequest): Promise<unknown> {
     if (request.ask === 'status') return this.#status();
     if (request.ask === 'reload') return this.reload();
-    if (request.ask === 'install') return requireGuard(this.#guard).load(this.#config);
-    if (request.ask === 'remove') return requireGuard(this.#guard).remove();
+    if (request.ask === 'install') return requireKeeper(this.#guard).load(this.#config);
+    if (request.ask === 'remove') return requireKeeper(this.#guard).remove();
     const door = findNamed(this.#config, request.door);
     const source = parseAddress(request.address);
     if (door === undefined) throw new OperatorError('no-door', `there is no door "${request.door}"`);
@@ -245,12 +247,9 @@ export class Monitor {
   }
 
   async #close(door: Door, source: Uint8Array): Promise<boolean> {
-    const wasOpen =
-      door.kind === 'services'
-        ? this.#guard?.close(door, source) === true
-        : await this.#errands.close(door.name, source);
-    const text = `closed ${door.name} for ${formatAddress(source)} by hand`;
-    if (wasOpen) this.#log.info({ event: 'closed', door: door.name }, text);
+    const wasRun = door.kind === 'command' && (await this.#errands.close(door.name, source));
+    const wasOpen = this.#guard?.close(door, source) === true || wasRun;
+    if (wasOpen) this.#log.info({ event: 'closed', door: door.name }, closedByHand(door, source));
     return wasOpen;
   }
 
@@ -260,6 +259,7 @@ export class Monitor {
       startedAt: this.#startedAt,
       listenerPid: this.#listener.pid,
       guarding: this.#guard?.keeping ?? false,
+      openings: (await this.#guard?.list()) ?? [],
       owed: this.#errands.owed,
       knocks: this.#teller.history.list(),
       lists: this.#revocation.status,

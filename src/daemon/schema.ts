@@ -14,6 +14,9 @@ import type { Service } from './config.js';
 /** What becomes of TCP and UDP to ports of no door. */
 export const policies = ['none', 'reject', 'drop'] as const;
 
+/** How the kernel is told who is let in. */
+export const backends = ['nftables', 'ipset'] as const;
+
 const second = 1000;
 const hour = 3600 * second;
 const day = 24 * hour;
@@ -62,6 +65,9 @@ const name = leaf('a name of at most 32 letters, digits, ".", "_" and "-"', inpu
 );
 
 export const defaultStateDirectory = '/var/lib/portknock';
+
+/** The folder of the administrator's own rules. */
+export const defaultRules = 'rules.d';
 
 /** Whom the listener runs as. */
 export const defaultUser = 'portknock';
@@ -124,6 +130,8 @@ const listUrl = leaf('a URL that begins with "http://", "https://" or "file:///"
 
 const policy = leaf('"none", "reject" or "drop"', input => policies.find(known => known === input));
 
+const backend = leaf('"nftables" or "ipset"', input => backends.find(known => known === input));
+
 const network = leaf('an address or a network such as "192.0.2.0/24" or "2001:db8::/32"', input =>
   typeof input === 'string' ? parseNetwork(input) : undefined,
 );
@@ -182,6 +190,10 @@ export const tables = {
     policy: v.optional(policy, 'none'),
     allow_other_address: v.optional(flag, false),
   }),
+  firewall: v.object({
+    backend: v.optional(backend, 'nftables'),
+    rules: v.optional(path, defaultRules),
+  }),
   guard: v.object({
     always_allow: v.optional(v.array(network, 'a list of networks'), []),
   }),
@@ -197,7 +209,7 @@ export const tables = {
     sequence_number: v.optional(flag, false),
     // True where there is a section [datagram]: daemon/doors.ts.
     datagram: v.optional(flag),
-    services: v.optional(some(service, 'a list of services such as ["tcp/22"]')),
+    services: v.optional(v.array(service, 'a list of services such as ["tcp/22"]')),
     run: v.optional(command),
     close_run: v.optional(command),
     open_for: v.optional(duration(100, day), '30s'),

@@ -7,8 +7,8 @@ import { highestBasePort, windowLength } from '../methods/port-sequence/spelling
 import { tcp } from '../net/packet.js';
 import { errorCode, OperatorError, OperatorErrors } from '../system/error.js';
 import { readKeyFile } from '../system/secret.js';
+import { BackendReader } from './backend.js';
 import type { Capture, Config, Door, PortSequenceSettings, SequenceNumberSettings } from './config.js';
-import { DatagramReader } from './datagrams.js';
 import type { Clients, Doors } from './identities.js';
 import { formatService, type Table, tables } from './schema.js';
 import { numberCapacity, numberedPorts, numberSources, stepsAtOnce } from './series.js';
@@ -41,7 +41,7 @@ function readText(file: string): string {
 }
 
 /** What the tables mean, one by one and together. */
-class Reader extends DatagramReader {
+class Reader extends BackendReader {
   config(): Config {
     const { value } = this.document;
     const top = this.#top(value);
@@ -54,6 +54,7 @@ class Reader extends DatagramReader {
     const portSequence = sequence && this.#portSequence(sequence, clients);
     const sequenceNumber = this.#sequenceNumber(captureTable, doors, clients);
     const datagram = this.readDatagram(capture, doors);
+    const firewall = this.readFirewall(doors, clients);
     this.#checkTogether(sequence, doors, clients);
     this.mistakes.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
     const isWhole = top !== undefined && captureTable !== undefined && capture !== undefined;
@@ -73,7 +74,7 @@ class Reader extends DatagramReader {
       portSequence,
       datagram,
       challenge: undefined,
-      firewall: { backend: 'nftables', rules: [] },
+      firewall,
       alwaysAllow: guard.always_allow,
       tellsStages: false,
       tellsPackets: false,

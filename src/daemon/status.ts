@@ -3,9 +3,10 @@ import { formatAddress } from '../net/address.js';
 import { roughly } from '../system/duration.js';
 import type { Config } from './config.js';
 import type { Counters } from './counters.js';
-import { listOpenings } from './firewall.js';
 import type { KnockRecord } from './history.js';
 import type { Debt } from './journal.js';
+import type { KernelOpening } from './keeper.js';
+import { hasTable } from './namedsets.js';
 import { needsTable } from './restart.js';
 import type { RevocationStatus } from './revocation.js';
 import { formatService } from './schema.js';
@@ -15,7 +16,7 @@ export interface OpeningStatus {
   readonly door: string;
   readonly client: string;
   readonly source: string;
-  /** `tcp/22`, or `command`. */
+  /** `tcp/22`, or `command`; or `sets`, where nothing else is open. */
   readonly service: string;
   readonly single_use: boolean;
   readonly remaining_seconds: number;
@@ -30,6 +31,7 @@ export interface Status {
   /** False where nothing needs a table: commands are run, and packets are heard elsewhere. */
   readonly needs_table: boolean;
   readonly guarded: readonly string[];
+  readonly backend: 'nftables' | 'ipset';
   readonly openings: readonly OpeningStatus[];
   readonly last_knocks: readonly (Omit<KnockRecord, 'at'> & { readonly at: string })[];
   /** What came of the last attempt to get lists of revoked certificates; undefined where none are got. */
@@ -42,20 +44,20 @@ export interface StatusSources {
   readonly startedAt: number;
   readonly listenerPid: number | undefined;
   readonly guarding: boolean;
+  /** What the kernel says is open now, for it is the one that knows. */
+  readonly openings: readonly KernelOpening[];
   readonly owed: readonly Debt[];
   readonly knocks: readonly KnockRecord[];
   readonly lists: RevocationStatus | undefined;
   readonly counters: Counters;
 }
 
-/** Asks the kernel what is open now, for it is the one that knows. @throws OperatorError */
-export async function statusOf(sources: StatusSources): Promise<Status> {
-  const inKernel = sources.guarding ? await listOpenings() : [];
-  const services = inKernel.map(({ door, client, source, singleUse, remainingMs, ...service }) => ({
+export function statusOf(sources: StatusSources): Status {
+  const services = sources.openings.map(({ door, client, source, singleUse, remainingMs, ...service }) => ({
     door,
     client,
     source: formatAddress(source),
-    service: formatService(service),
+    service: service.port === undefined ? 'sets' : formatService(service),
     single_use: singleUse,
     remaining_seconds: Math.round(remainingMs / 1000),
   }));
@@ -74,7 +76,8 @@ export async function statusOf(sources: StatusSources): Promise<Status> {
     started_at: new Date(sources.startedAt).toISOString(),
     guarding: sources.guarding,
     needs_table: needsTable(sources.config),
-    guarded: guardedServices(sources.config),
+    guarded: hasTable(sources.config) ? guardedServices(sources.config) : [],
+    backend: sources.config.firewall.backend,
     openings: [...services, ...commands],
     last_knocks: sources.knocks.map(({ at, ...knock }) => ({ at: new Date(at).toISOString(), ...knock })),
     lists: sources.lists,
@@ -85,18 +88,13 @@ export async function statusOf(sources: StatusSources): Promise<Status> {
 /** The same for a person. */
 export function formatStatus(status: Status): string {
   const { openings, last_knocks: knocks, counters } = status;
-  const guarded = status.guarding
-    ? status.guarded.join(', ') || 'no service'
-    : status.needs_table
-      ? 'nothing: the table was removed'
-      : 'no service';
   const up = roughly(Date.now() - Date.parse(status.started_at));
   const counted = Object.entries(counters).filter(
     ([name, value]) => value > 0 || name === 'seen' || name === 'lost',
   );
   return [
     `portknockd runs as ${status.pid} and ${status.listener_pid} since ${status.started_at} (${up}), ${status.configuration}`,
-    `guards  ${guarded}`,
+    `guards  ${describeGuarded(status)}`,
     ...section(
       'open',
       openings.map(o => [
@@ -118,6 +116,15 @@ export function formatStatus(status: Status): string {
     ),
     '',
   ].join('\n');
+}
+
+function describeGuarded({ backend, guarding, guarded, needs_table: needsTable }: Status): string {
+  if (backend === 'ipset')
+    return guarding
+      ? 'what rules of iptables say: they look into the sets'
+      : 'nothing: the ipsets were removed';
+  if (guarding) return guarded.join(', ') || 'no service';
+  return needsTable ? 'nothing: the table was removed' : 'no service';
 }
 
 function listsSection({ lists }: Status): string[] {

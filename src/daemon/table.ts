@@ -15,6 +15,8 @@ import {
   policyChain,
   type Surroundings,
 } from './datagramchains.js';
+import { namedSets, setNames } from './namedsets.js';
+import { rulesMark } from './nfterror.js';
 import { numberPrefixes } from './numbersite.js';
 import { formatService } from './schema.js';
 import { numberCapacity, numberedPorts } from './series.js';
@@ -50,11 +52,12 @@ const snapLength = 256;
 /** To this machine, or to a group it may be in; not what is only passing through. */
 const toUs = 'fib daddr type { local, broadcast, anycast, multicast }';
 
-export function tableText(config: Config): string {
+/** @param deletions commands that take away what an earlier configuration made */
+export function tableText(config: Config, deletions = ''): string {
   const window = config.portSequence && portList(windowOf(config.portSequence).ports);
   return `table inet ${tableName}
 flush table inet ${tableName}
-table inet ${tableName} {
+${deletions}table inet ${tableName} {
 ${sets(config)}
 ${windowChains(config, window)}
 ${datagramChain(config)}${numberText(config)}${guardChain(config, window)}
@@ -64,8 +67,13 @@ ${acceptRule('ip6', 'open6')}
 ${acceptOnceRule('ip', 'once4')}
 ${acceptOnceRule('ip6', 'once6')}
 ${numberRule(config, 'guess')}${closingRules(config)}  }
-${policyChain(config, surroundings(config))}}
+${policyChain(config, surroundings(config))}${rulesText(config)}}
 `;
+}
+
+/** The administrator's own rules, at the end: what they jump to or look into is there by then. */
+function rulesText({ firewall: { rules } }: Config): string {
+  return rules.length === 0 ? '' : `${rulesMark}\n${rules.map(({ text }) => `${text}\n`).join('')}`;
 }
 
 function surroundings(config: Config): Surroundings {
@@ -73,7 +81,9 @@ function surroundings(config: Config): Surroundings {
   return { toUs, allowed: allowRules(config), services, live: liveRules };
 }
 
-function sets({ datagram }: Config): string {
+function sets(config: Config): string {
+  const { datagram } = config;
+  const named = setNames(namedSets(config));
   return [
     openingSet('open4', 'ipv4_addr', 'timeout'),
     openingSet('open6', 'ipv6_addr', 'timeout'),
@@ -86,6 +96,9 @@ function sets({ datagram }: Config): string {
     ...(datagram === undefined
       ? []
       : [sourceSet(datagramSets.ipv4, 'ipv4_addr', '1m'), sourceSet(datagramSets.ipv6, 'ipv6_addr', '1m')]),
+    // Last: the kernel finds a set by going through all of them, and those of openings are in a hurry.
+    ...named.ipv4.map(name => namedSetText(name, 'ipv4_addr')),
+    ...named.ipv6.map(name => namedSetText(name, 'ipv6_addr')),
   ].join('\n');
 }
 
@@ -203,6 +216,21 @@ function openingSet(name: string, address: string, flags: string): string {
     type ${address} . inet_proto . inet_service
     size 65535
     flags ${flags}
+  }`;
+}
+
+/**
+ * How many addresses have a door open, or one client's, at once. The kernel takes memory for all of them when the set is
+ * made: 65,535 are 2 MiB, and with a thousand clients 4 GiB.
+ */
+const namedSizes = { door: 8192, client: 256 } as const;
+
+/** Dynamic, so that a rule may take out whom it has let in. */
+function namedSetText(name: string, address: string): string {
+  return `  set ${name} {
+    type ${address}
+    size ${name.startsWith('door') ? namedSizes.door : namedSizes.client}
+    flags dynamic,timeout
   }`;
 }
 

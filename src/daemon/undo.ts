@@ -12,6 +12,8 @@ import { makeFolders } from '../system/durable.js';
 import type { Config } from './config.js';
 import { ask } from './control.js';
 import { removeTable } from './firewall.js';
+import { removeSets } from './ipset.js';
+import { hasTable } from './namedsets.js';
 
 /** As scripts/bundle.mjs makes it. */
 const program = fileURLToPath(new URL('./portknockd.cjs', import.meta.url));
@@ -43,12 +45,23 @@ export async function waitAndUndo(config: Config, token: string, afterMs: number
   await sleep(afterMs);
   if (currentToken(config) !== token) return;
   rmSync(tokenPath(config), { force: true });
-  await withdrawTable(config);
+  await withdraw(config);
 }
 
-/** Takes the table away, through the daemon where one runs: it would put it back. @throws OperatorError */
-export async function withdrawTable(config: Config): Promise<void> {
-  if ((await ask(config.stateDirectory, { ask: 'remove' })) === undefined) await removeTable();
+/**
+ * Takes the table or the ipsets away, through the daemon where one runs: it would put them back.
+ * @returns what to say @throws OperatorError
+ */
+export async function withdraw(config: Config): Promise<string> {
+  const isDone = (await ask(config.stateDirectory, { ask: 'remove' })) !== undefined;
+  if (hasTable(config)) {
+    if (!isDone) await removeTable();
+    return 'the table inet portknock is gone: nothing is guarded\n';
+  }
+  // Those that a rule looks into can only be emptied.
+  const kept = await removeSets();
+  const left = kept.length === 0 ? '' : `; rules still look into ${kept.join(', ')}`;
+  return `the ipsets are empty: nobody is let in by them${left}\n`;
 }
 
 function currentToken(config: Config): string | undefined {

@@ -5,7 +5,7 @@ import { formatDuration, roughly } from '../system/duration.js';
 import { mainCommand } from './command.js';
 import { anyone, type Config, type Door } from './config.js';
 import type { Trouble } from './frames.js';
-import { byHand } from './guard.js';
+import { byHand } from './opening.js';
 import { formatService } from './schema.js';
 
 /** One line of what a configuration comes to. */
@@ -35,7 +35,8 @@ function count(number: number, noun: string): string {
 /** What opening a door does, and for how long. */
 export function describeAction(door: Door): string {
   const span = ` for ${formatDuration(door.openForMs)}`;
-  if (door.kind === 'services') return door.services.map(formatService).join(', ') + span;
+  if (door.kind === 'services')
+    return (door.services.map(formatService).join(', ') || 'its named sets') + span;
   const command = mainCommand(door.run);
   const text = command === undefined ? 'no command' : 'argv' in command ? command.argv[0] : command.shell;
   return `${text}${door.closeRun === undefined ? '' : span}`;

@@ -12,7 +12,7 @@ const mistakes: readonly [string, (text: string) => string, readonly string[]][]
     'a key unknown at the top that is like no other',
     text => `language = "x"\n${text}`,
     [
-      '1: unknown key "language" (known here: capture, port_sequence, sequence_number, datagram, guard, door, client, state_directory, user)',
+      '1: unknown key "language" (known here: capture, port_sequence, sequence_number, datagram, firewall, guard, door, client, state_directory, user)',
     ],
   ],
   [
@@ -39,7 +39,7 @@ const mistakes: readonly [string, (text: string) => string, readonly string[]][]
     'a key that every object has',
     text => `constructor = 1\n${text}`,
     [
-      '1: unknown key "constructor" (known here: capture, port_sequence, sequence_number, datagram, guard, door, client, state_directory, user)',
+      '1: unknown key "constructor" (known here: capture, port_sequence, sequence_number, datagram, firewall, guard, door, client, state_directory, user)',
     ],
   ],
   ['no base port', text => text.replace(/base_port.*\n/, ''), ['1: port_sequence: "base_port" is missing']],

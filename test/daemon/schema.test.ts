@@ -246,7 +246,7 @@ const refused: readonly [string, Place, string, readonly string[]][] = [
   ['always_allow', guard, 'a list of networks', ['"192.0.2.1"', '1']],
   ['name', unnamedDoor, aName, ['1', '""', '"a b"', '"-a"', '".a"', '"ä"', '"a\\n"', `"${'x'.repeat(33)}"`]],
   ['command', unnumberedDoor, anInteger(0, 4294967295), [...integers, '4294967296']],
-  ['services', emptyDoor, services22, ['"tcp/22"', '[]', '22']],
+  ['services', emptyDoor, services22, ['"tcp/22"', '22']],
   ['run', emptyDoor, 'a list of texts, the program first', ['"/bin/true"', '1']],
   ['run', emptyDoor, aProgram, ['[]', '["true"]', '["./true"]', '[""]']],
   ['close_run', command, aProgram, ['[]', '["true"]']],

@@ -21,6 +21,7 @@ function status(changes: Partial<Status> = {}): Status {
     listener_pid: 11,
     started_at: new Date(noon).toISOString(),
     guarding: true,
+    backend: 'nftables',
     needs_table: true,
     guarded: ['tcp/22', 'udp/53'],
     openings: [],
@@ -97,7 +98,7 @@ counted
   );
 });
 
-test('status without a table asks the kernel nothing, and counts what is owed', async t => {
+test('status without a table asks the kernel nothing, and counts what is owed', t => {
   clock(t, noon);
   const owed = [1500, -5000].map((inMs, index) => ({
     door: 'backup',
@@ -109,11 +110,12 @@ test('status without a table asks the kernel nothing, and counts what is owed', 
     timeLimitMs: 1,
   }));
   const knock = { at: noon, source: '192.0.2.7', door: 'ssh', client: 'laptop', outcome: 'opened' };
-  const found = await statusOf({
+  const found = statusOf({
     config: read(t, smallText),
     startedAt: noon - 1000,
     listenerPid: 5,
     guarding: false,
+    openings: [],
     owed,
     knocks: [knock],
     lists: undefined,

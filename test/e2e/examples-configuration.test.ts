@@ -56,6 +56,7 @@ for (const [name, expected] of [
       'client          lost-laptop (id 6) may use ssh; removed',
       'numbers         tcp/9418 3 good at once: one guess in 1431655765 is right; at 10 a second one source needs 5y on average, 1000 sources 40h',
       'door            git (sequence number) lets one connection in to tcp/9418; a datagram opens it for 15s',
+      'door            lab (command 6) opens its named sets for 30s',
       'door            vpn (command 3) opens udp/51820, tcp/443 for 5m',
       'datagrams       open a service of a door for 15s, clocks within 30s',
       'server          CN=server, until 2036-11-17',

@@ -3,7 +3,7 @@
  * and the real portknock that knocks at it.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Spelling } from '../../../src/methods/port-sequence/spelling.js';
 import { temporaryFolder, writeSecret } from './folder.js';
@@ -27,6 +27,9 @@ export interface DaemonSettings {
   readonly sequenceNumber?: Settings;
   readonly datagram?: Settings;
   readonly guard?: Settings;
+  readonly firewall?: Settings;
+  /** Files of rules.d, by name. */
+  readonly rules?: Readonly<Record<string, string>>;
   readonly basePort?: number;
   /** How its clients knock; `spread` by default. */
   readonly spelling?: Spelling;
@@ -71,6 +74,7 @@ export class Daemon {
 
   /** Writes the configuration anew, with new keys for its clients; a running daemon hears of it by SIGHUP. */
   configure(settings: DaemonSettings): void {
+    this.writeRules(settings.rules ?? {});
     const doors = settings.doors ?? [{ name: 'ssh', command: 1, services: ['tcp/22'], open_for: '30s' }];
     const clients = settings.clients ?? [{ name: 'laptop', id: 7, address: 'required' }];
     const everyDoor = doors.map(door => door.name);
@@ -87,12 +91,21 @@ export class Daemon {
         }),
         ...(settings.sequenceNumber === undefined ? [] : table('[sequence_number]', settings.sequenceNumber)),
         ...(settings.datagram === undefined ? [] : table('[datagram]', settings.datagram)),
+        ...(settings.firewall === undefined ? [] : table('[firewall]', settings.firewall)),
         ...(settings.guard === undefined ? [] : table('[guard]', settings.guard)),
         ...doors.flatMap(door => table('[[door]]', door)),
         ...clients.flatMap(client => table('[[client]]', this.#withKey({ doors: everyDoor, ...client }))),
         '',
       ].join('\n'),
     );
+  }
+
+  /** These files and no others. */
+  writeRules(rules: Readonly<Record<string, string>>): void {
+    const folder = join(this.folder, 'rules.d');
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder);
+    for (const [name, text] of Object.entries(rules)) writeFileSync(join(folder, name), text);
   }
 
   /** Starts the daemon, also again. @returns when it is ready */

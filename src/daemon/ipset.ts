@@ -1,0 +1,128 @@
+/**
+ * Named sets as ipsets, for rules of iptables: made, read and taken away with ipset(8). Who is put in and taken out while
+ * the daemon runs is net/ipset.ts's.
+ */
+import { spawn } from 'node:child_process';
+import { parseAddress } from '../net/address.js';
+import type { Member } from '../net/addressset.js';
+import { errorCode, OperatorError } from '../system/error.js';
+import type { Config } from './config.js';
+import { namedSets, setNames } from './namedsets.js';
+import { namedSetPattern } from './setnames.js';
+
+const size = 65535;
+const longestRunMs = 20_000;
+/** Debian's ordinary users do not have it on their path. */
+const path = `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`;
+
+/** A set as ipset tells of it. */
+interface Found {
+  readonly name: string;
+  readonly family: string;
+}
+
+function wanted(config: Config): Found[] {
+  const names = setNames(namedSets(config));
+  return [
+    ...names.ipv4.map(name => ({ name, family: 'inet' })),
+    ...names.ipv6.map(name => ({ name, family: 'inet6' })),
+  ];
+}
+
+/**
+ * Makes the sets of a configuration, those that are not there; who is in them stays. Those of an earlier one are emptied,
+ * and go away where no rule looks into them. @throws OperatorError
+ */
+export async function installSets(config: Config): Promise<void> {
+  const sets = wanted(config);
+  const lines = sets.map(
+    ({ name, family }) => `create ${name} hash:ip family ${family} timeout 0 comment maxelem ${size}\n`,
+  );
+  await ipset(['-exist', 'restore'], lines.join(''));
+  const names = new Set(sets.map(({ name }) => name));
+  await dropSets((await foundSets()).filter(({ name }) => !names.has(name)));
+}
+
+/** Empties every named set, and takes away those that no rule looks into. @returns the names of the others @throws OperatorError */
+export async function removeSets(): Promise<string[]> {
+  return dropSets(await foundSets());
+}
+
+/** The named sets as the kernel has them, with who is in them; undefined where there are none. @throws OperatorError */
+export async function showSets(): Promise<string | undefined> {
+  const names = new Set((await foundSets()).map(({ name }) => name));
+  const blocks = (await ipset(['list'])).split(/^(?=Name: )/m);
+  return blocks.filter(block => names.has(/^Name: (\S+)/.exec(block)?.[1] ?? '')).join('') || undefined;
+}
+
+/** Everybody who is in a named set now. @throws OperatorError */
+export async function listMembers(): Promise<Member[]> {
+  const lines = (await ipset(['save'])).split('\n');
+  return lines.flatMap(line => {
+    const [, set = '', address = '', seconds = '', comment = ''] =
+      /^add (\S+) (\S+) timeout (\d+)(?: comment "([^"]*)")?/.exec(line) ?? [];
+    const source = parseAddress(address);
+    if (source === undefined || !namedSetPattern.test(set)) return [];
+    return [{ set, source, timeoutMs: Number(seconds) * 1000, comment }];
+  });
+}
+
+/** Sets with our names and of our making. */
+async function foundSets(): Promise<Found[]> {
+  const lines = (await ipset(['save', '-terse'])).split('\n');
+  return lines.flatMap(line => {
+    const [, name = '', family = ''] = /^create (\S+) hash:ip family (inet6?) /.exec(line) ?? [];
+    const isOurs = namedSetPattern.test(name) && / timeout 0 comment/.test(line);
+    return isOurs && line.includes(` maxelem ${size} `) ? [{ name, family }] : [];
+  });
+}
+
+async function dropSets(sets: readonly Found[]): Promise<string[]> {
+  const kept: string[] = [];
+  for (const { name } of sets) {
+    await ipset(['flush', name]);
+    await ipset(['destroy', name]).catch(() => kept.push(name));
+  }
+  return kept;
+}
+
+function ipset(args: readonly string[], input = ''): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('ipset', args, { env: { PATH: path, LC_ALL: 'C' }, timeout: longestRunMs });
+    let output = '';
+    let errors = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      errors += text;
+    });
+    child.on('error', error => reject(unavailable(error)));
+    child.on('close', code => (code === 0 ? resolve(output) : reject(failed(errors))));
+    // A child that ends early says why on standard error.
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
+  });
+}
+
+function unavailable(error: Error): OperatorError {
+  if (errorCode(error) !== 'ENOENT')
+    return new OperatorError('no-ipset', `cannot run ipset: ${error.message}`);
+  return new OperatorError('no-ipset', 'the program ipset is not installed', {
+    hint: 'apt install ipset, or leave out backend = "ipset"',
+  });
+}
+
+function failed(errors: string): OperatorError {
+  const [first = 'no reason given'] = errors.split('\n').filter(line => line !== '');
+  const message = first.replace(/^ipset v\S+: /, '');
+  if (/not permitted|must be root/i.test(message)) {
+    return new OperatorError('not-permitted', 'ipset: not permitted to change the firewall', {
+      hint: 'run as root, or with CAP_NET_ADMIN',
+    });
+  }
+  const hint = /already exists/.test(message)
+    ? 'a set of that name is there, made otherwise: ipset destroy it'
+    : undefined;
+  return new OperatorError('ipset-failed', `ipset: ${message}`, { hint });
+}

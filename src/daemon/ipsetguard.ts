@@ -1,0 +1,132 @@
+/**
+ * Named sets without a table of ours: rules of iptables look into them (`[firewall] backend = "ipset"`), and what those
+ * guard is the administrator's.
+ *
+ * What a crash leaves behind: the sets, whose members the kernel ends on time.
+ */
+import { IpsetAddressSets } from '../net/ipset.js';
+import { SystemError } from '../net/libc.js';
+import { OperatorError } from '../system/error.js';
+import type { Config, Door } from './config.js';
+import { installSets, listMembers, removeSets } from './ipset.js';
+import type { Keeper, KernelOpening } from './keeper.js';
+import type { Log } from './log.js';
+import { Members } from './members.js';
+import { namedSet } from './setnames.js';
+
+export class IpsetGuard implements Keeper {
+  readonly #log: Log;
+  readonly #members: Members;
+  #config: Config;
+  #keeping = false;
+  /** Settles when no load or removal is under way: the one that was asked for last has to be the last. */
+  #changing: Promise<void> = Promise.resolve();
+
+  /** @throws OperatorError where the kernel's firewall is out of reach */
+  constructor(config: Config, log: Log) {
+    this.#config = config;
+    this.#log = log;
+    this.#members = new Members(openSets(), log, door => door?.kind === 'services');
+  }
+
+  get keeping(): boolean {
+    return this.#keeping;
+  }
+
+  async start(): Promise<void> {
+    await this.load(this.#config);
+    this.#members.readBack(await listMembers());
+  }
+
+  load(config: Config): Promise<void> {
+    return this.#inTurn(async () => {
+      await installSets(config);
+      this.#config = config;
+      this.#keeping = true;
+      this.#members.adopt(config);
+    });
+  }
+
+  async adopt(config: Config): Promise<void> {
+    if (this.#keeping) await this.load(config);
+    this.#config = config;
+  }
+
+  remove(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#keeping = false;
+      this.#members.clear();
+      await removeSets();
+    });
+  }
+
+  prepare(): void {}
+
+  open(door: Door, source: Uint8Array, client: string): void | Promise<void> {
+    if (!this.#keeping)
+      throw new OperatorError('not-guarding', 'the sets were removed with: portknockd firewall remove');
+    try {
+      this.#members.join(door, source, client);
+    } catch (error) {
+      if (!(error instanceof SystemError && error.code === 'ENOENT')) throw error;
+      return this.#restore().then(() => this.#members.join(door, source, client));
+    }
+  }
+
+  close(door: Door, source: Uint8Array): boolean {
+    return this.#members.leave(door.name, source);
+  }
+
+  closeForbidden(isAllowed: (client: string, door: string) => boolean): void {
+    this.#members.closeForbidden(isAllowed);
+  }
+
+  markUsed(): undefined {}
+
+  async list(): Promise<KernelOpening[]> {
+    if (!this.#keeping) return [];
+    const doors = new Map(
+      this.#config.doors.flatMap(door =>
+        door.kind === 'services'
+          ? Object.values(namedSet('door', door.name)).map(set => [set, door] as const)
+          : [],
+      ),
+    );
+    return (await listMembers()).flatMap(({ set, source, timeoutMs, comment }) => {
+      const door = doors.get(set);
+      if (door === undefined) return [];
+      const [, client = ''] = comment.split(' ');
+      return [{ door: door.name, client, source, singleUse: door.singleUse, remainingMs: timeoutMs }];
+    });
+  }
+
+  stop(): void {
+    this.#keeping = false;
+    this.#members.stop();
+  }
+
+  /** Somebody has destroyed a set that no rule looked into. */
+  async #restore(): Promise<void> {
+    this.#log.warn({ event: 'restored' }, 'somebody removed an ipset of portknockd; putting it back');
+    await this.load(this.#config);
+    this.#members.restore();
+  }
+
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const changed = this.#changing.then(change);
+    this.#changing = changed.catch(() => {});
+    return changed;
+  }
+}
+
+/** @throws OperatorError without CAP_NET_ADMIN or ip_set */
+function openSets(): IpsetAddressSets {
+  try {
+    return new IpsetAddressSets();
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw new OperatorError('no-netlink', `cannot reach the kernel's firewall: ${error.message}`, {
+      hint: 'portknockd needs Linux with ip_set and CAP_NET_ADMIN: run as root or from its unit',
+    });
+  }
+}
