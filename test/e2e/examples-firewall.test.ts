@@ -4,7 +4,7 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { Daemon } from './harness/daemon.js';
-import { eventually } from './harness/eventually.js';
+import { converse, say, serveEcho } from './harness/echo.js';
 import { temporaryFolder } from './harness/folder.js';
 import type { Host } from './harness/host.js';
 import { listenerUser, missing, notIsolated, project } from './harness/isolation.js';
@@ -150,8 +150,7 @@ async function site(
   writeFileSync(file, change?.(client) ?? readExample(firewalls[name].file));
   const [load = '', ...args] = firewalls[name].load;
   await server.namespace.exec(load, [...args, file]);
-  const service = server.namespace.start(process.execPath, ['-e', echoService]);
-  await service.line(/listening/);
+  await serveEcho(server);
   return { server, client, other, daemon, program: await listen(daemon) };
 }
 
@@ -174,20 +173,4 @@ async function listen(daemon: Daemon): Promise<Program> {
   const program = daemon.host.namespace.start('sh', args);
   await program.line(/ready/);
   return program;
-}
-
-const echoService =
-  "net.createServer(s => s.on('error', () => {}).pipe(s)).listen(22, '::', () => console.log('listening'))";
-
-/** Connects from a host to the service that says everything again. */
-async function converse(from: Host, address: string): Promise<Program> {
-  const call = `const s = net.connect(22, ${JSON.stringify(address)}); process.stdin.pipe(s); s.pipe(process.stdout)`;
-  const program = from.namespace.start(process.execPath, ['-e', call]);
-  await say(program, 'hello');
-  return program;
-}
-
-async function say(program: Program, text: string): Promise<void> {
-  program.write(`${text}\n`);
-  await eventually(`the answer to "${text}"`, () => program.stdout.includes(`${text}\n`));
 }
