@@ -31,16 +31,18 @@ function wanted(config: Config): Found[] {
 
 /**
  * Makes the sets of a configuration, those that are not there; who is in them stays. Those of an earlier one are emptied,
- * and go away where no rule looks into them. @throws OperatorError
+ * and go away where no rule looks into them. @returns the names of those that were there @throws OperatorError
  */
-export async function installSets(config: Config): Promise<void> {
+export async function installSets(config: Config): Promise<ReadonlySet<string>> {
+  const before = await foundSets();
   const sets = wanted(config);
   const lines = sets.map(
     ({ name, family }) => `create ${name} hash:ip family ${family} timeout 0 comment maxelem ${size}\n`,
   );
   await ipset(['-exist', 'restore'], lines.join(''));
   const names = new Set(sets.map(({ name }) => name));
-  await dropSets((await foundSets()).filter(({ name }) => !names.has(name)));
+  await dropSets(before.filter(({ name }) => !names.has(name)));
+  return new Set(before.map(({ name }) => name));
 }
 
 /** Empties every named set, and takes away those that no rule looks into. @returns the names of the others @throws OperatorError */

@@ -40,10 +40,10 @@ export class IpsetGuard implements Keeper {
 
   load(config: Config): Promise<void> {
     return this.#inTurn(async () => {
-      await installSets(config);
+      const before = await installSets(config);
       this.#config = config;
       this.#keeping = true;
-      this.#members.adopt(config);
+      this.#members.adopt(config, set => !before.has(set));
     });
   }
 
@@ -109,7 +109,6 @@ export class IpsetGuard implements Keeper {
   async #restore(): Promise<void> {
     this.#log.warn({ event: 'restored' }, 'somebody removed an ipset of portknockd; putting it back');
     await this.load(this.#config);
-    this.#members.restore();
   }
 
   #inTurn(change: () => Promise<void>): Promise<void> {

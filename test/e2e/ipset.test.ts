@@ -114,6 +114,16 @@ describe('backend = "ipset"', { skip: missing('ipset', 'iptables', 'ip6tables') 
     assert.deepEqual((await members('door_ssh')).length, 1);
   });
 
+  test('what a rule has taken out of one set stays out when another set is made again', async t => {
+    const { server, client, knock, members } = await site(t);
+    await knock(1);
+    await server.namespace.exec('ipset', ['del', 'door_ssh', client.ipv4]);
+    await server.namespace.exec('ipset', ['destroy', 'door_script']);
+    await knock(3);
+    await eventually('the set is back', async () => (await members('door_script')).length === 1);
+    assert.deepEqual(await members('door_ssh'), []);
+  });
+
   test('a machine without ipset is told what to install; one without nft needs none', async t => {
     const { daemon, server } = await site(t);
     await daemon.program?.kill();
