@@ -96,6 +96,20 @@ describe('named sets', { skip: notIsolated }, () => {
     assert.deepEqual(await members('client_laptop'), []);
   });
 
+  test('after a restart, what is left of a closed opening is as long as the others', async t => {
+    const doors = [
+      { name: 'ssh', command: 1, services: ['tcp/22'], open_for: '10m' },
+      { name: 'short', command: 2, services: [], open_for: '1m' },
+    ];
+    const { server, client, daemon, knock } = await site(t, { doors });
+    for (const command of [1, 2]) await knock(command);
+    await daemon.program?.kill();
+    await daemon.run();
+    await succeeds(daemon.command(['close', 'ssh', client.ipv4]));
+    const set = await server.namespace.exec('nft', ['list', 'set', 'inet', 'portknock', 'client_laptop']);
+    assert.match(set, /timeout (?:1m|\d+s\w*) .* comment "short laptop"/);
+  });
+
   test('a set that is full keeps nobody out of a service', async t => {
     const { server, client, daemon, knock } = await site(t);
     const others = Array.from({ length: 256 }, (_, index) => `192.0.2.${index} timeout 1h`);
@@ -218,6 +232,24 @@ describe('rules of the administrator’s own', { skip: notIsolated }, () => {
     const broken = 'chain x { }\n}\ntable inet other { chain y { type filter hook input priority 0; }\n';
     await reload({ 'x.nft': broken }, /not reloaded/);
     assert.match(daemon.program?.stderr ?? '', /x\.nft:2: a brace is closed that was not opened/);
+  });
+
+  test('are taken where a table of another version is in the kernel', async t => {
+    const { server, daemon } = await site(t);
+    await daemon.program?.kill();
+    const other =
+      'table inet portknock { set once4 { type ipv4_addr . inet_proto . inet_service; flags dynamic; }; }';
+    await server.namespace.nft(`flush ruleset; ${other}`);
+    const checked = await succeeds(daemon.command(['check']));
+    assert.match(checked.stdout, /10-web\.nft: taken by nft$/m);
+  });
+
+  test('are loaded where no door has a service and packets come from elsewhere', async t => {
+    const script = { name: 'script', command: 1, run: ['/bin/true'], close_run: ['/bin/true'] };
+    const { server, client, daemon } = await site(t, { doors: [script], capture: { from: 'stdin' } });
+    await succeeds(daemon.command(['open', 'script', client.ipv4]));
+    assert.equal(await client.portState(server.ipv4, 80), 'silent');
+    await eventually('is in its set', async () => (await members(server, 'door_script')).length === 1);
   });
 
   test('are checked by nft where the kernel may be asked, and said not to be elsewhere', async t => {
