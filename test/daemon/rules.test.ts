@@ -136,6 +136,18 @@ test('a door without services is warned of where no rule looks at it', t => {
   }
 });
 
+test('a door for single use that no rule takes anybody out of is warned of', t => {
+  const text = smallText.replace('["tcp/22"]', '[]\nsingle_use = true');
+  const warnings = (rule: string) =>
+    read(t, text, folderWith(t, { 'x.nft': `chain x { ${rule} }` })).warnings;
+  assert.match(
+    warnings('ip saddr @door_ssh accept').join(),
+    /toml:8: door "ssh" is open to more than one connection: no rule says delete @door_ssh or a client of it/,
+  );
+  for (const set of ['door_ssh', 'client_laptop'])
+    assert.deepEqual(warnings(`ip saddr @${set} delete @${set} { ip saddr } accept`), [], set);
+});
+
 test('all that our own part of the table is made of is reserved', t => {
   const folder = datagramFolder(t);
   const numbered = '[[door]]\nname = "git"\nsequence_number = true\nservices = ["tcp/9418"]\n';
