@@ -68,7 +68,10 @@ export class IpsetGuard implements Keeper {
     try {
       this.#members.join(door, source, client);
     } catch (error) {
-      if (!(error instanceof SystemError && error.code === 'ENOENT')) throw error;
+      if (!(error instanceof SystemError)) throw error;
+      if (error.code === 'ENFILE')
+        throw new OperatorError('full', `a set of ${door.name} or of ${client} is full`);
+      if (error.code !== 'ENOENT') throw error;
       return this.#restore().then(() => this.#members.join(door, source, client));
     }
   }

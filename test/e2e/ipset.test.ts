@@ -124,6 +124,17 @@ describe('backend = "ipset"', { skip: missing('ipset', 'iptables', 'ip6tables') 
     assert.deepEqual(await members('door_ssh'), []);
   });
 
+  test('a set that is full is told of', async t => {
+    const { server, client, daemon } = await site(t);
+    const others = Array.from(
+      { length: 65_535 },
+      (_, n) => `add door_ssh 198.18.${n >> 8}.${n & 255} timeout 600\n`,
+    );
+    await server.namespace.exec('ipset', ['restore'], { input: others.join('') });
+    await succeeds(daemon.knock(client));
+    await daemon.program?.line(/cannot open ssh for laptop .*: a set of ssh or of laptop is full/);
+  });
+
   test('a machine without ipset is told what to install; one without nft needs none', async t => {
     const { daemon, server } = await site(t);
     await daemon.program?.kill();
