@@ -149,7 +149,9 @@ describe('in the sandbox', { skip: missing('setpriv') }, () => {
     };
     const program = await started(daemonUnit);
     await program.line(/cannot send challenges from UDP port 53: EACCES/);
-    await program.line(/hint: .*CAP_NET_BIND_SERVICE: add it as portknockd\.service\.d\/challenges\.conf says/);
+    await program.line(
+      /hint: .*CAP_NET_BIND_SERVICE: add it as portknockd\.service\.d\/challenges\.conf says/,
+    );
     await (await started(withToo(daemonUnit, 'CAP_NET_BIND_SERVICE'))).line(/ready/);
   });
 
