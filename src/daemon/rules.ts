@@ -3,7 +3,7 @@
  *
  * Only braces, names and references are looked at. What else is wrong says nft, and daemon/nfterror.ts says where.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { closestMatch } from 'leven';
 import { errorCode, OperatorError } from '../system/error.js';
@@ -31,8 +31,11 @@ export function readRules(folder: string): RulesFile[] {
     const path = join(folder, name);
     let text: string;
     try {
+      // Whatever else it is, a pipe above all, might never end.
+      if (!statSync(path).isFile()) throw new OperatorError('no-rules', `${path}: is no file`);
       text = readFileSync(path, 'utf8');
     } catch (error) {
+      if (error instanceof OperatorError) throw error;
       throw new OperatorError('no-rules', `${path}: cannot be read (${errorCode(error)})`);
     }
     // nft would take the text for ended there.

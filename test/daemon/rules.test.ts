@@ -1,5 +1,6 @@
 /** [firewall] and the rules of the administrator's own: what is taken, and what is refused with which words. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -92,6 +93,13 @@ test('a file as Windows writes it is taken, one with a zero byte is not', t => {
     mistakesIn(t, smallText, folderWith(t, { 'x.nft': 'chain x { }\n\0' })).join(),
     /x\.nft: holds a zero byte, so it is no text/,
   );
+});
+
+test('what is no file is refused, and not read', t => {
+  const folder = folderWith(t, {});
+  mkdirSync(join(folder, 'rules.d', 'x.nft'));
+  execFileSync('mkfifo', [join(folder, 'rules.d', 'a.nft')]);
+  assert.match(mistakesIn(t, smallText, folder).join(), /rules\.d\/a\.nft: is no file/);
 });
 
 test('a folder that is named must be there', t => {
