@@ -1,6 +1,9 @@
 /** Named sets and rules of the administrator's own while the daemon runs: who is in which set when, and what of it survives. */
 import assert from 'node:assert/strict';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Daemon, type DaemonSettings } from './harness/daemon.js';
 import { eventually } from './harness/eventually.js';
 import type { Host } from './harness/host.js';
@@ -145,6 +148,39 @@ describe('named sets', { skip: notIsolated }, () => {
     assert.deepEqual(await members('client_laptop'), [client.ipv4]);
     await succeeds(daemon.command(['close', 'sets-only', client.ipv4]));
     assert.deepEqual(await members('client_laptop'), []);
+  });
+
+  test('a client that is deleted while its knock is waited with gets nothing', async t => {
+    const clients = ['laptop', 'desk'].map((name, at) => ({ name, id: 7 + at, doors: ['ssh'] }));
+    const doors = [{ name: 'ssh', command: 1, services: ['tcp/22'] }];
+    const { server, client, daemon } = await site(t, { doors, clients, rules: {} });
+    await daemon.program?.kill();
+    const usual = 'PATH=/usr/sbin:/usr/bin:/sbin:/bin';
+    const nft = join(daemon.folder, 'nft');
+    const hold = 'n=0; while [ -e "$0.hold" ] && [ $((n += 1)) -lt 99 ]; do sleep 0.1; done';
+    writeFileSync(nft, `#!/bin/sh\n${usual}\nnft "$@" || exit\n[ "$1" != -f ] || { ${hold}; }\n`, {
+      mode: 0o755,
+    });
+    const path = usual.replace('=', `=${daemon.folder}:`);
+    const argv = [path, process.execPath, daemon.path, 'run', '--config', daemon.configFile];
+    daemon.program = server.namespace.start('env', argv);
+    await daemon.program.line(/ready/);
+    const knock = await succeeds(daemon.knock(client, ['--dry-run']));
+    const text = readFileSync(daemon.configFile, 'utf8');
+    // The first of the two.
+    writeFileSync(daemon.configFile, text.replace(/\[\[client\]\][\s\S]*?(?=\[\[client)/, ''));
+    writeFileSync(`${nft}.hold`, '');
+    daemon.program.signal('SIGHUP');
+    const isGone = async () =>
+      !(await server.namespace.exec('nft', ['list', 'sets'])).includes('client_laptop');
+    await eventually('its set is gone', isGone);
+    await client.tap(server.ipv4, knock.stdout.trim().split('\n').map(Number));
+    await sleep(300);
+    rmSync(`${nft}.hold`);
+    // Where the knock took longer than that, it is the knock of nobody.
+    await daemon.program.line(/opened ssh for laptop|refused: unknown-client/);
+    assert.deepEqual(await members(server, 'door_ssh'), []);
+    assert.equal(await client.portState(server.ipv4, 22), 'silent');
   });
 
   test('what somebody flushes comes back, but for single use', async t => {
