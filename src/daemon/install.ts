@@ -5,6 +5,7 @@ import type { Config } from './config.js';
 import { ask } from './control.js';
 import { installTable, listTable } from './firewall.js';
 import { installSets } from './ipset.js';
+import { strayTable } from './ipsetguard.js';
 import { keepTable, loadLastGood } from './lastgood.js';
 import { hasTable } from './namedsets.js';
 import { confirmTable, scheduleUndo } from './undo.js';
@@ -17,7 +18,10 @@ export async function install(config: Config): Promise<string> {
   confirmTable(config);
   const isDone = await load(config);
   const by = isDone ? ', as the running daemon has read its configuration' : '';
-  if (!hasTable(config)) return `the ipsets are there${by}\n`;
+  if (!hasTable(config)) {
+    const stray = await strayTable();
+    return `the ipsets are there${by}\n${stray === undefined ? '' : `${stray}\n`}`;
+  }
   if (!isDone) keepTable(config);
   return `the table inet portknock is in force${by}\n`;
 }

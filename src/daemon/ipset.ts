@@ -100,7 +100,7 @@ function ipset(args: readonly string[], input = ''): Promise<string> {
       errors += text;
     });
     child.on('error', error => reject(unavailable(error)));
-    child.on('close', code => (code === 0 ? resolve(output) : reject(failed(errors))));
+    child.on('close', code => (code === 0 ? resolve(output) : reject(failed(errors, input))));
     // A child that ends early says why on standard error.
     child.stdin.on('error', () => {});
     child.stdin.end(input);
@@ -115,7 +115,7 @@ function unavailable(error: Error): OperatorError {
   });
 }
 
-function failed(errors: string): OperatorError {
+function failed(errors: string, input: string): OperatorError {
   const [first = 'no reason given'] = errors.split('\n').filter(line => line !== '');
   const message = first.replace(/^ipset v\S+: /, '');
   if (/not permitted|must be root/i.test(message)) {
@@ -123,8 +123,10 @@ function failed(errors: string): OperatorError {
       hint: 'run as root, or with CAP_NET_ADMIN',
     });
   }
+  const [, line = '', why = message] = /^Error in line (\d+): (.*)$/.exec(message) ?? [];
+  const [, name = ''] = input.split('\n')[Number(line) - 1]?.split(' ') ?? [];
   const hint = /already exists/.test(message)
-    ? 'a set of that name is there, made otherwise: ipset destroy it'
+    ? `it is there, made otherwise: ipset destroy ${name}`.trimEnd()
     : undefined;
-  return new OperatorError('ipset-failed', `ipset: ${message}`, { hint });
+  return new OperatorError('ipset-failed', `ipset: ${name === '' ? '' : `${name}: `}${why}`, { hint });
 }

@@ -8,6 +8,7 @@ import { IpsetAddressSets } from '../net/ipset.js';
 import { SystemError } from '../net/libc.js';
 import { OperatorError } from '../system/error.js';
 import type { Config, Door } from './config.js';
+import { listTable } from './firewall.js';
 import { installSets, listMembers, removeSets } from './ipset.js';
 import type { Keeper, KernelOpening } from './keeper.js';
 import type { Log } from './log.js';
@@ -36,6 +37,8 @@ export class IpsetGuard implements Keeper {
   async start(): Promise<void> {
     await this.load(this.#config);
     this.#members.readBack(await listMembers());
+    const stray = await strayTable();
+    if (stray !== undefined) this.#log.warn({ event: 'stray-table' }, stray);
   }
 
   load(config: Config): Promise<void> {
@@ -119,6 +122,13 @@ export class IpsetGuard implements Keeper {
     this.#changing = changed.catch(() => {});
     return changed;
   }
+}
+
+/** Since a configuration with backend = "nftables" was in force. @returns what to say, where its table is still there */
+export async function strayTable(): Promise<string | undefined> {
+  const found = await listTable().catch(() => undefined);
+  if (found === undefined) return undefined;
+  return 'the table inet portknock is in the kernel, and with backend = "ipset" no knock opens what it shuts: nft delete table inet portknock';
 }
 
 /** @throws OperatorError without CAP_NET_ADMIN or ip_set */

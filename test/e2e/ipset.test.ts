@@ -135,6 +135,26 @@ describe('backend = "ipset"', { skip: missing('ipset', 'iptables', 'ip6tables') 
     await daemon.program?.line(/cannot open ssh for laptop .*: a set of ssh or of laptop is full/);
   });
 
+  test('what stands in its way is told by name', async t => {
+    const { server, daemon } = await site(t);
+    await daemon.program?.kill();
+    await server.namespace.exec('ipset', ['destroy', 'door6_script']);
+    await server.namespace.exec('ipset', ['create', 'door6_script', 'hash:net']);
+    const refused = daemon.command(['firewall', 'install']);
+    assert.equal((await refused.end()).status, 1);
+    assert.match(
+      refused.stderr,
+      /ipset: door6_script: .* already exists\n.*hint: .* ipset destroy door6_script\n/,
+    );
+    await server.namespace.exec('ipset', ['destroy', 'door6_script']);
+    // Of a configuration without ipset.
+    await server.namespace.nft('add table inet portknock');
+    const installed = await succeeds(daemon.command(['firewall', 'install']));
+    assert.match(installed.stdout, /no knock opens what it shuts: nft delete table inet portknock/);
+    await daemon.run();
+    assert.match(daemon.program?.stderr ?? '', /no knock opens what it shuts/);
+  });
+
   test('a machine without ipset is told what to install; one without nft needs none', async t => {
     const { daemon, server } = await site(t);
     await daemon.program?.kill();
