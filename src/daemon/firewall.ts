@@ -43,6 +43,23 @@ export async function installTable(config: Config, before?: Config): Promise<boo
   }
 }
 
+/**
+ * Puts a table back that somebody took away: without rules of the administrator's own that are refused now. An interface that
+ * they name may be gone, and without the table nothing would be guarded.
+ * @param told of why they are left out @returns as installTable does @throws OperatorError
+ */
+export async function putTableBack(config: Config, told: (error: unknown) => void): Promise<boolean> {
+  try {
+    return await installTable(config);
+  } catch (error) {
+    const { firewall } = config;
+    if (firewall.rules.length === 0 || (await listTable()) !== undefined) throw error;
+    const isKept = await installTable({ ...config, firewall: { ...firewall, rules: [] } });
+    told(error);
+    return isKept;
+  }
+}
+
 /** @param found the table that is there */
 function loadingText(config: Config, found: string | undefined, before?: Config): string {
   if (found === undefined) return tableText(config) + liveSessionsText(config);

@@ -1,6 +1,5 @@
 /**
- * Keeps the table in the kernel and the openings in the table: puts them there, notices when somebody takes them away,
- * and puts them back.
+ * Keeps the table in the kernel and the openings in the table, and puts them back when somebody takes them away.
  *
  * States: `keeping` (the table is ours to keep) and not (an administrator took it away by our own command). What a crash
  * leaves behind: the table, shut, and openings that the kernel ends on time.
@@ -17,6 +16,7 @@ import {
   listTable,
   type Openings,
   openOpenings,
+  putTableBack,
   removeTable,
 } from './firewall.js';
 import type { Keeper, KernelOpening } from './keeper.js';
@@ -105,7 +105,6 @@ export class Guard implements Keeper {
     return this.#keeping;
   }
 
-  /** Puts a configuration's table in the place of the one before; openings stay. @throws OperatorError, and all stays */
   load(config: Config): Promise<void> {
     return this.#inTurn(async () => {
       this.#numbers.prepare(config);
@@ -129,11 +128,11 @@ export class Guard implements Keeper {
    * @param before the configuration whose table is there as it was loaded
    * @returns whether the sets of a table before it have stayed
    */
-  async #load(config: Config, before?: Config): Promise<boolean> {
+  async #load(config: Config, before?: Config, install = installTable): Promise<boolean> {
     this.#loading = true;
     let isKept: boolean;
     try {
-      isKept = await installTable(config, before);
+      isKept = await install(config, before);
       this.#config = config;
       this.#keeping = true;
       this.#members.adopt(config);
@@ -152,7 +151,6 @@ export class Guard implements Keeper {
     this.#config = config;
   }
 
-  /** Takes the table away and leaves it away, until the next `load`. @throws OperatorError */
   remove(): Promise<void> {
     return this.#inTurn(async () => {
       this.#keeping = false;
@@ -209,7 +207,6 @@ export class Guard implements Keeper {
     }
   }
 
-  /** Closes a door for a source. @returns whether anything was open that we know of */
   close(door: Door, source: Uint8Array): boolean {
     const wasMember = this.#members.leave(door.name, source);
     const services = door.kind === 'services' ? door.services : [];
@@ -335,7 +332,10 @@ export class Guard implements Keeper {
   #restore(): Promise<void> {
     this.#restoring ??= (async () => {
       try {
-        await this.#inTurn(async () => void (await this.#load(this.#config)));
+        const told = (error: unknown) =>
+          this.#log.error({ event: 'rules' }, `put back without your own rules: ${messageOf(error)}`);
+        const putBack = (config: Config) => putTableBack(config, told);
+        await this.#inTurn(async () => void (await this.#load(this.#config, undefined, putBack)));
         for (const [key, opening] of this.#known) {
           if (opening.singleUse) this.#known.delete(key);
           else this.#put(opening);

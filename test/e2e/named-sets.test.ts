@@ -288,6 +288,20 @@ describe('rules of the administrator’s own', { skip: notIsolated }, () => {
     await eventually('is in its set', async () => (await members(server, 'door_script')).length === 1);
   });
 
+  test('that are refused when somebody has flushed the table do not keep it away', async t => {
+    const mine = { 'x.nft': 'chain x { type filter hook input priority 0; iif "later" drop; }\n' };
+    const { server, client, daemon, knock, reload } = await site(t);
+    await server.namespace.ip('link add later type veth peer name other');
+    await reload(mine);
+    await knock(1);
+    await server.namespace.ip('link delete later');
+    await server.namespace.nft('flush ruleset');
+    await daemon.program?.line(/put back without your own rules: .*Interface does not exist/);
+    await eventually('open again', async () => (await client.greeting(server.ipv4, 22)) === 'ssh');
+    await succeeds(daemon.command(['close', 'ssh', client.ipv4]));
+    assert.equal(await client.portState(server.ipv4, 22), 'silent');
+  });
+
   test('are checked by nft where the kernel may be asked, and said not to be elsewhere', async t => {
     const { daemon } = await site(t);
     const checked = await succeeds(daemon.command(['check']));
