@@ -1,5 +1,5 @@
 /** A program that signs: it is given the text, and what it says is kept for the person who waits. It is not parsed as words. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 
 /** What a program said until its end. */
 export interface Ran {
@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly onReport?: (text: string) => void;
 }
 
+/** What ends a process that does not listen. */
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** More than any of them says. */
 const mostKept = 65_536;
 
@@ -30,6 +32,7 @@ export async function run(program: string, args: readonly string[], options: Run
   const child = spawn(program, args, { env: environment, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
   const stop = () => child.kill();
   signal?.addEventListener('abort', stop);
+  const leave = endWithUs(child);
   try {
     const [stdout, stderr, report] = ([1, 2, 3] as const).map(fd => new Kept(child.stdio[fd]!));
     child.stdio[3]!.on('data', (chunk: Buffer) => onReport(chunk.toString()));
@@ -49,7 +52,27 @@ export async function run(program: string, args: readonly string[], options: Run
     return { status: status ?? undefined, ...said };
   } finally {
     signal?.removeEventListener('abort', stop);
+    leave();
   }
+}
+
+/**
+ * What ends this process ends a child before: it may have the terminal, where it shows nothing of what is typed, and would
+ * ask on. A second signal is not waited with.
+ * @returns what is to be called at the end of the child
+ */
+function endWithUs(child: ChildProcess): () => void {
+  let caught: NodeJS.Signals | undefined;
+  const passOn = (signal: NodeJS.Signals) => {
+    caught = signal;
+    child.kill();
+  };
+  for (const signal of endings) process.once(signal, passOn);
+  return () => {
+    for (const signal of endings) process.removeListener(signal, passOn);
+    // Whoever else listens decides what becomes of it.
+    if (caught !== undefined && process.listenerCount(caught) === 0) process.kill(process.pid, caught);
+  };
 }
 
 /** What comes out of a stream, as far as it is kept. */
