@@ -2,12 +2,21 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { after, test } from 'node:test';
 import { Agent } from '../../src/client/signing/agent.js';
-import type { Scope } from '../e2e/harness/program.js';
-import { User } from './program.js';
+import { eventually } from '../e2e/harness/eventually.js';
+import { Program, type Scope } from '../e2e/harness/program.js';
+import { clientPath, User } from './program.js';
 import { SigningSite } from './signingsite.js';
 import { makeSshKey, publicLine, SshAgent } from './sshagent.js';
 
@@ -171,7 +180,10 @@ test('ssh-keygen’s refusals; files of SSH keys that are none', async t => {
   await site.refuses(
     user,
     ['--ssh-key', keys.locked],
-    [/ssh-keygen did not sign with .*passphrase/, /ssh-add/],
+    [
+      /^portknock: ssh-keygen asks for the passphrase of \/.*locked\n/,
+      ...[/ssh-keygen did not sign with .*passphrase/, /ssh-add/],
+    ],
     askpass,
   );
   await site.refuses(user, ['--ssh-key', `${user.folder}/none`], [/none: no such file/]);
@@ -192,6 +204,24 @@ test('without ssh-keygen it is said what to install', async t => {
     [/ssh-keygen is not installed/, /openssh-client/],
     env,
   );
+});
+
+test('what ends the client ends what it has asked to sign', async t => {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    const user = new User(t);
+    const asked = `${user.folder}/asked`;
+    const keygen = `#!/bin/sh\necho $$ > ${asked}.new; mv ${asked}.new ${asked}; exec sleep 60\n`;
+    writeFileSync(`${user.folder}/ssh-keygen`, keygen, { mode: 0o755 });
+    const PATH = `${user.folder}:${process.env['PATH']}`;
+    const argv = [clientPath, ...site.argv('--ssh-key', keys.ed25519)];
+    const env = { ...user.environment, SSH_AUTH_SOCK: '', PATH };
+    const program = new Program(t, process.execPath, argv, { env });
+    await eventually('ssh-keygen runs', () => (existsSync(asked) ? true : undefined));
+    const pid = Number(readFileSync(asked, 'utf8'));
+    program.signal(signal);
+    assert.equal((await program.end()).signal, signal, program.output);
+    assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+  }
 });
 
 test('a hardware key is to be touched, and that is said', async t => {
