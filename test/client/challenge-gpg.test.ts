@@ -1,6 +1,6 @@
 /** Answers to challenges by OpenPGP: the real gpg with its pinentry, and key files that it wrote; and each of their refusals. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { type KnockError, knock } from '../../src/index.js';
@@ -177,6 +177,34 @@ function isMissing(program: string): string | false {
   return spawnSync(program, ['--version']).error !== undefined && `there is no ${program}`;
 }
 
+/** Runs the client as ssh does for a ProxyCommand, with a terminal that is not its input, and answers what it asks there. */
+async function answerAtTerminal(t: Scope, user: User, key: readonly string[], question: string) {
+  const command = `tty; ${process.execPath} ${clientPath} ${site.argv(...key).join(' ')} </dev/null`;
+  const env = { ...user.environment, ...gnupg.environment };
+  const program = new Program(t, 'script', ['-qec', command, '/dev/null'], { env });
+  const terminal = /\/dev\/\S+/.exec(await program.line(/^\/dev\//))![0];
+  // gpg throws away what was typed before it turned the echo off, which is after the question.
+  const isHidden = () => / -echo /.test(execFileSync('stty', ['-a', '-F', terminal]).toString());
+  await eventually(question, () => (program.stdout.includes(question) && isHidden() ? true : undefined));
+  program.write('secret\r');
+  return said(program);
+}
+
+test('the passphrase of a key file is asked for at the terminal of the session', {
+  skip: isMissing('script'),
+}, async t => {
+  const path = gnupg.secretKey(users.jane, 'secret');
+  const { status, stdout } = await answerAtTerminal(
+    t,
+    new User(t),
+    ['--key-file', path],
+    `password of ${path}: `,
+  );
+  assert.equal(status, 0, stdout);
+  assert.match(stdout, /knocked 127\.0\.0\.1 for ssh/);
+  assert.doesNotMatch(stdout, /secret\r/);
+});
+
 test('gpg that is to ask by itself asks at the terminal of the session', {
   skip: isMissing('script'),
 }, async t => {
@@ -184,16 +212,10 @@ test('gpg that is to ask by itself asks at the terminal of the session', {
   writeFileSync(`${gnupg.home}/gpg.conf`, 'pinentry-mode loopback\n');
   t.after(() => rmSync(`${gnupg.home}/gpg.conf`));
   gnupg.forget();
-  // As ssh has it for a ProxyCommand.
-  const command = `${process.execPath} ${clientPath} ${site.argv('--user', 'Jane').join(' ')} </dev/null | cat`;
-  const env = { ...user.environment, ...gnupg.environment };
-  const program = new Program(t, 'script', ['-qec', command, '/dev/null'], { env });
-  await eventually('gpg asks', () => (program.stdout.includes('Enter passphrase: ') ? true : undefined));
-  program.write('secret\r');
-  const { status } = await program.end();
-  assert.equal(status, 0, program.output);
-  assert.match(program.stdout, /knocked 127\.0\.0\.1 for ssh/);
+  const asked = await answerAtTerminal(t, user, ['--user', 'Jane'], 'Enter passphrase: ');
+  assert.equal(asked.status, 0, asked.stdout);
   gnupg.forget();
+  const env = { ...user.environment, ...gnupg.environment };
   const alone = ['setsid', '-w', process.execPath, clientPath, ...site.argv('--user', 'Jane')];
   const refused = await said(new Program(t, 'env', alone, { env, input: '' }));
   assert.equal(refused.status, 1, refused.stderr);
