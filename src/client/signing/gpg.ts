@@ -46,7 +46,7 @@ async function sign(
   };
   try {
     const ran = await runGpg(args, { input: text, environment: withTerminal(), signal, onReport });
-    const created = /^\[GNUPG:\] SIG_CREATED D .* ([0-9A-F]{40,64})$/m.exec(ran.report);
+    const created = /^\[GNUPG:\] SIG_CREATED D (?:\S+ ){4}([0-9A-F]+)/m.exec(ran.report);
     if (ran.status !== 0 || created === null || ran.stdout.length === 0) throw refusal(user, ran);
     tell.note(`gpg signed with the key ${created[1]}`);
     return ran.stdout;
