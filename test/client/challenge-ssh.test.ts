@@ -42,7 +42,8 @@ test('ssh-agent, with every type of key; the first, or the one that is named', a
   for (const name of ['ed25519', 'ecdsa', 'rsa', 'rsa4096'] as const) {
     const agent = await SshAgent.start(t, mkdtempSync(`${folder}/a`));
     agent.add(keys[name]);
-    assert.equal((await site.opens(user, ['--ssh'], agent.environment)).stderr, '', name);
+    const { stderr } = await site.opens(user, ['--ssh'], agent.environment);
+    assert.doesNotMatch(stderr, /signing with the first/, name);
   }
   const agent = await SshAgent.start(t, mkdtempSync(`${folder}/a`));
   agent.add(keys.ecdsa);

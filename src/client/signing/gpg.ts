@@ -11,7 +11,7 @@ import { notSigned, type OpenedKey, type Tell } from './key.js';
 import { lastWords, type Ran, run } from './program.js';
 
 /** Before a person is told what is waited for. */
-const patienceMs = 1000;
+const patienceMs = 2000;
 
 /** A key as --local-user takes it. */
 export function openGpg(user: string, tell: Tell): OpenedKey {
