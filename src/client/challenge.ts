@@ -16,7 +16,7 @@ import { signatureKinds } from '../methods/challenge/site.js';
 import { signedText, siteLine } from '../methods/challenge/text.js';
 import { formatAddress } from '../net/address.js';
 import { udp } from '../net/packet.js';
-import { isChallengeDoor, isSiteName } from '../system/challengeprofile.js';
+import { isChallengeDoor, isOneLine, isSiteName } from '../system/challengeprofile.js';
 import type { Composer, Composition, Warn } from './composer.js';
 import { type Answer, type Asker, ask, type Limits, usualLimits } from './exchange.js';
 import { KnockError } from './failure.js';
@@ -79,11 +79,19 @@ function requireKey(sign: unknown): void {
   if (typeof sign === 'object' && sign !== null) {
     const given = (['gpg', 'keyFile', 'ssh'] as const).filter(name => name in sign);
     const value = given.length === 1 ? (sign as Record<string, unknown>)[given[0]!] : undefined;
-    if (typeof value === 'string' && value !== '') return;
+    if (typeof value === 'string' && isOneLine(value)) {
+      requirePassword(sign);
+      return;
+    }
   }
   throw new TypeError(
     '"sign" expected a function, or an object with "gpg", "keyFile" or "ssh", one of the three',
   );
+}
+
+function requirePassword({ password }: { readonly password?: unknown }): void {
+  if (password === undefined || typeof password === 'string' || typeof password === 'function') return;
+  throw new TypeError('"sign.password" expected a text, or a function that gives one');
 }
 
 function siteOf({ siteKey, site = '' }: ChallengeRequest): KnownSite {
@@ -213,8 +221,12 @@ function requireAnswer(askers: readonly Asker[], port: number, time: number): vo
   });
 }
 
-function requireSignature({ kind, signature }: ChallengeSignature, { name }: OpenedKey): void {
-  if (!signatureKinds.includes(kind) || !(signature instanceof Uint8Array)) {
+function requireSignature(
+  signed: ChallengeSignature | null | undefined,
+  { name }: OpenedKey,
+): asserts signed {
+  const { kind, signature } = signed ?? {};
+  if (kind === undefined || !signatureKinds.includes(kind) || !(signature instanceof Uint8Array)) {
     throw new TypeError('"sign" expected to give { kind: "openpgp" or "ssh", signature: bytes }');
   }
   if (signature.length >= shortestSignature && signature.length <= longestSignature) return;

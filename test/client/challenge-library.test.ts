@@ -296,6 +296,7 @@ test('a failure of the function is the caller’s own', async t => {
 test('a function that gives no signature', async t => {
   const server = await serve(t);
   for (const given of [
+    null,
     { kind: 'pgp', signature: new Uint8Array(64) },
     { kind: 'ssh', signature: 'text' },
   ]) {
