@@ -150,7 +150,12 @@ class Challenges implements Composer {
     const askers = await ask(targets, asking);
     requireAnswer(askers, port, now());
     const compositions: Composition[] = [];
-    for (const asker of chosen(askers, isOneEnough)) {
+    const answering = chosen(askers, isOneEnough);
+    const count = answering.filter(({ answer }) => answer !== undefined).length;
+    if (key.asks === 'touch' && count > 1) {
+      tell.say(`${count} addresses are signed for, each with a touch; for one alone: -4, -6 or --wait PORT`);
+    }
+    for (const asker of answering) {
       compositions.push(await this.#composeFor(asker, key, warn, signal));
     }
     const times = askers.flatMap(({ answer }) => (answer === undefined ? [] : [answer.askedAt]));

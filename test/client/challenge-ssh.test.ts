@@ -13,9 +13,11 @@ import {
 } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { after, test } from 'node:test';
+import { challenge } from '../../src/client/challenge.js';
 import { Agent } from '../../src/client/signing/agent.js';
 import { eventually } from '../e2e/harness/eventually.js';
 import { Program, type Scope } from '../e2e/harness/program.js';
+import { patient } from './challengerequest.js';
 import { clientPath, User } from './program.js';
 import { SigningSite } from './signingsite.js';
 import { makeSshKey, publicLine, SshAgent } from './sshagent.js';
@@ -234,5 +236,25 @@ test('a hardware key is to be touched, and that is said', async t => {
   const env = strangeAgent(t, `${folder}/hardware`, signs, blob);
   const { status, stderr } = await user.run(site.argv('--ssh'), { env });
   assert.equal(status, 0, stderr);
-  assert.match(stderr, /^portknock: touch the key: sk-ssh-ed25519 key SHA256:\S+ \(a\?\[2Jb\)\n$/);
+  const touch = 'touch the key: sk-ssh-ed25519 key SHA256:';
+  assert.match(stderr, new RegExp(`^portknock: ${touch}\\S+ \\(a\\?\\[2Jb\\)\n$`));
+  const before = process.env['SSH_AUTH_SOCK'];
+  process.env['SSH_AUTH_SOCK'] = env['SSH_AUTH_SOCK'];
+  t.after(() => {
+    if (before === undefined) delete process.env['SSH_AUTH_SOCK'];
+    else process.env['SSH_AUTH_SOCK'] = before;
+  });
+  const told: string[] = [];
+  const { port } = site.server;
+  const request = { method: 'challenge', port, site: 'test', door: 'ssh', sign: { ssh: 'agent' } } as const;
+  const tell = { say: (message: string) => void told.push(message), note: () => {} };
+  const both = [
+    { family: 6, address: '::1' },
+    { family: 4, address: '127.0.0.1' },
+  ] as const;
+  await challenge(request, { tell, limits: patient }).compose(both, () => {});
+  assert.deepEqual(
+    told.map(message => message.slice(0, touch.length)),
+    ['2 addresses are signed for, each with a touch; '.slice(0, touch.length), touch, touch],
+  );
 });
