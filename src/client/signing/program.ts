@@ -29,19 +29,22 @@ const mostKept = 65_536;
 export async function run(program: string, args: readonly string[], options: RunOptions): Promise<Ran> {
   const { input, environment = process.env, signal, onReport = () => {} } = options;
   signal?.throwIfAborted();
-  const child = spawn(program, args, { env: environment, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
-  const stop = () => child.kill();
+  let child: ChildProcess | undefined;
+  const stop = () => void child?.kill();
+  // Before there is a child that could be left behind.
+  const leave = endWithUs(stop);
   signal?.addEventListener('abort', stop);
-  const leave = endWithUs(child);
   try {
-    const [stdout, stderr, report] = ([1, 2, 3] as const).map(fd => new Kept(child.stdio[fd]!));
-    child.stdio[3]!.on('data', (chunk: Buffer) => onReport(chunk.toString()));
+    const asked = spawn(program, args, { env: environment, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+    child = asked;
+    const [stdout, stderr, report] = ([1, 2, 3] as const).map(fd => new Kept(asked.stdio[fd]!));
+    asked.stdio[3]!.on('data', (chunk: Buffer) => onReport(chunk.toString()));
     // It may end without having read it.
-    child.stdin!.on('error', () => {});
-    child.stdin!.end(input);
+    asked.stdin!.on('error', () => {});
+    asked.stdin!.end(input);
     const status = await new Promise<number | null>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', resolve);
+      asked.once('error', reject);
+      asked.once('close', resolve);
     });
     signal?.throwIfAborted();
     const said = {
@@ -61,11 +64,11 @@ export async function run(program: string, args: readonly string[], options: Run
  * ask on. A second signal is not waited with.
  * @returns what is to be called at the end of the child
  */
-function endWithUs(child: ChildProcess): () => void {
+function endWithUs(stop: () => void): () => void {
   let caught: NodeJS.Signals | undefined;
   const passOn = (signal: NodeJS.Signals) => {
     caught = signal;
-    child.kill();
+    stop();
   };
   for (const signal of endings) process.once(signal, passOn);
   return () => {
