@@ -69,7 +69,7 @@ test('a file of anything is warned of ten times at most', t => {
   const [names, warnings] = found(t, write('nothing\n'.repeat(10_000)));
   assert.deepEqual(names, []);
   assert.equal(warnings.length, 12);
-  assert.equal(warnings[10], '9: client "john": keys: and 9990 more lines that are no keys');
+  assert.equal(warnings[10], '9: client "john": keys: and 991 more lines that are no keys');
 });
 
 for (const [what, prepare, why] of [
@@ -107,6 +107,11 @@ for (const [what, prepare, why] of [
     assert.deepEqual(found(t, prepare), [[], unusable(why)]);
   });
 }
+
+test('of the files of the kernel nothing is read, whatever link leads there: some keep their reader for ever', t => {
+  const prepare = (folder: string) => symlinkSync('/proc/self/status', join(folder, 'keys'));
+  assert.deepEqual(found(t, prepare), [[], unusable('keys: holds no key')]);
+});
 
 test('what is no file is not opened: who waits at a FIFO waits on', async t => {
   const folder = folderWithKeys(t);
