@@ -154,9 +154,16 @@ function foldersOf(paths: readonly string[]): string[] {
 
 function nearest(folder: string): string {
   const parent = dirname(folder);
-  return parent === folder || statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true
-    ? folder
-    : nearest(parent);
+  return parent === folder || isFolder(folder) ? folder : nearest(parent);
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    // Missing or shut, or a link that leads to itself: its owner may make of it what he likes.
+    return false;
+  }
 }
 
 function realFolders(path: string): string[] {

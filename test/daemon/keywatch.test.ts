@@ -142,6 +142,21 @@ for (const [what, prepare, change] of [
   });
 }
 
+for (const [what, prepare] of [
+  ['leads to itself', (home: string) => symlinkSync('.ssh', join(home, '.ssh'))],
+  ['has too long a name', (home: string) => symlinkSync('x'.repeat(300), join(home, '.ssh'))],
+] as const) {
+  test(`a folder that ${what} is one that is missing`, async t => {
+    const home = temporaryFolder(t);
+    prepare(home);
+    await sleep(tickMs);
+    const { news } = watching(t, [join(home, '.ssh', 'keys')]);
+    unlinkSync(join(home, '.ssh'));
+    put(join(home, '.ssh', 'keys'));
+    await news(1);
+  });
+}
+
 test('what comes after a change is noticed too, also in a folder that was made anew', async t => {
   const file = join(temporaryFolder(t), 'a', 'b', 'keys');
   const { news, told } = watching(t, [file]);
