@@ -38,6 +38,11 @@ export function isSshKey(text: string): boolean {
   return /(?:^|[\s,"])(?:ssh|ecdsa|sk)-[\w@.-]+\s+AAAA/.test(text);
 }
 
+/** Those of a client that the administrator wrote himself, rather than a file that may be the client's own. */
+export function writtenKeys({ ssh }: KeySource): readonly SshKey[] {
+  return ssh.filter(isSshKey).flatMap(text => keyItself(text).keys);
+}
+
 /** What the keys of clients are read from. The keyring is read once, and only where somebody needs it. */
 export class KeyFiles {
   readonly #path: string | undefined;

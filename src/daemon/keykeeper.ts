@@ -7,7 +7,7 @@ import type { OpenpgpKey, SshKey } from '../methods/challenge/site.js';
 import { OperatorError } from '../system/error.js';
 import type { ClientSettings, Config, KeySource, KeySources } from './config.js';
 import { type KeyFault, KeyFiles } from './keyfiles.js';
-import { describeFreshKeys, keysOf, withOwnKeys } from './keynames.js';
+import { describeFreshKeys, describeSharedKey, keysOf, sharedKeys, withOwnKeys } from './keynames.js';
 import { KeyWatch, type Pace } from './keywatch.js';
 import type { Log } from './log.js';
 
@@ -20,6 +20,8 @@ interface ReadKeys {
 /** The keys of each client by name. */
 export type FreshKeys = ReadonlyMap<string, ReadKeys>;
 
+/** Of keys that are several clients' now, each time. */
+const mostTold = 10;
 const none: KeySources = { keyring: undefined, clients: [] };
 
 export class KeyKeeper {
@@ -100,6 +102,10 @@ export function withKeys(config: Config, keys: FreshKeys, log: Log): Config {
     return next;
   });
   const next = { ...config, clients: withOwnKeys(clients) };
+  const before = new Set(sharedKeys(config.clients).map(describeSharedKey));
+  const shared = sharedKeys(next.clients).map(describeSharedKey);
+  for (const text of shared.filter(text => !before.has(text)).slice(0, mostTold))
+    log.warn({ event: 'keys' }, text);
   if (changed.length > 0) log.info({ event: 'keys' }, describeFreshKeys(next, changed));
   return next;
 }

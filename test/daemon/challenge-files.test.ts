@@ -215,3 +215,10 @@ test('check says where is asked, and whose keys those are; the log says the port
     /^challenges {6}udp\/40000 answers everybody, as "gate", clocks within 5m$/m,
   );
 });
+
+test('a key of somebody else in the own file of a client is warned of, and stops nothing', t => {
+  const prepare = (folder: string) => void writeFile(folder, 'keys', `${jane.line}\n`);
+  const janesClient = `[[client]]\nname = "jane"\nssh_keys = "${jane.line}"\ndoors = ["ssh"]\n`;
+  const text = `13: client "jane": its key ${janes} is that of client "john" too, and counts as that of the first who has the door; see who wrote it there`;
+  assert.deepEqual(found(t, prepare, section() + janesClient), [[janes, janes], [text]]);
+});

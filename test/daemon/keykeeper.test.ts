@@ -136,3 +136,14 @@ test('nothing is read while nothing changes', async t => {
   await sleep(200);
   assert.deepEqual([kept.taken(), kept.book.lines], [0, []]);
 });
+
+test('a key that comes to a second client is told once', t => {
+  const { config, book } = keeping(t);
+  const [key] = config.clients.flatMap(client => (client.kind === 'signer' ? client.ssh : []));
+  const keys = new Map([['twin', { openpgp: undefined, ssh: [key ?? assert.fail()] }]]);
+  const next = withKeys(config, keys, book.log);
+  withKeys(next, keys, book.log);
+  const told = book.lines.filter(line => line.includes(`client "twin": its key ${johns}`));
+  assert.equal(told.length, 1);
+  assert.match(told[0]!, /is that of client "john" too/);
+});
