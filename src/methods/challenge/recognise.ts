@@ -63,20 +63,21 @@ export class Challenge {
   #seals: Seals;
   #doors: ReadonlySet<string>;
   readonly #secret: Uint8Array;
-  readonly #startedAt: number;
+  /** Milliseconds since 1970, by the clock as it is now: hellos from before it may have been answered, and are not. */
+  startedAt: number;
   readonly #hellos = new Recent(helloPlaces);
   readonly #responses = new Recent(responsePlaces);
 
   /**
    * @param secret 32 random bytes, which nobody else has and nothing keeps: what was made with another is not answered
-   * @param startedAt milliseconds since 1970: hellos from before it may have been answered, and are not
+   * @param startedAt milliseconds since 1970; whoever has a clock that may be set moves it along
    */
   constructor(site: ChallengeSite, secret: Uint8Array, startedAt: number) {
     if (secret.length !== secretLength) {
       throw new RangeError(`"secret" expected ${secretLength} bytes, got ${secret.length}`);
     }
     this.#secret = Uint8Array.from(secret);
-    this.#startedAt = startedAt;
+    this.startedAt = startedAt;
     this.#site = site;
     this.#seals = new Seals(site.siteKey);
     this.#doors = new Set(site.doors);
@@ -158,7 +159,7 @@ export class Challenge {
     const { at, source } = account;
     const asked = { ...account, door };
     const behindMs = at - time;
-    if (Math.abs(behindMs) > this.#site.skewMs || time < this.#startedAt) {
+    if (Math.abs(behindMs) > this.#site.skewMs || time < this.startedAt) {
       return refuse(asked, 'stale', behindMs);
     }
     if (!this.#hellos.add(exchange)) return refuse(asked, 'replayed');
