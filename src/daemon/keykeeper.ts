@@ -6,7 +6,7 @@
 import type { OpenpgpKey, SshKey } from '../methods/challenge/site.js';
 import { OperatorError } from '../system/error.js';
 import type { ClientSettings, Config, KeySource, KeySources } from './config.js';
-import { type KeyFault, KeyFiles } from './keyfiles.js';
+import { type KeyFault, KeyFiles, type ReadKeyring, readingRarely } from './keyfiles.js';
 import { describeFreshKeys, describeSharedKey, keysOf, sharedKeys, withOwnKeys } from './keynames.js';
 import { KeyWatch, type Pace } from './keywatch.js';
 import type { Log } from './log.js';
@@ -28,13 +28,15 @@ export class KeyKeeper {
   readonly #log: Log;
   readonly #take: (keys: FreshKeys) => void;
   readonly #watch: KeyWatch;
+  readonly #readKeyring: ReadKeyring;
   #sources = none;
   /** What was said the last time: it is said once. */
   #said: ReadonlySet<string> = new Set();
 
   /** @param take told the keys whenever they were read again */
-  constructor(log: Log, take: (keys: FreshKeys) => void, pace?: Pace) {
+  constructor(log: Log, take: (keys: FreshKeys) => void, pace?: Pace, read?: ReadKeyring) {
     this.#log = log;
+    this.#readKeyring = readingRarely(read);
     this.#take = take;
     const failed = (why: string) =>
       this.#warn(`files with keys cannot be watched (${why}): send SIGHUP when they have changed`);
@@ -54,7 +56,7 @@ export class KeyKeeper {
 
   #read(): void {
     const { keyring, clients } = this.#sources;
-    const files = new KeyFiles(keyring, {});
+    const files = new KeyFiles(keyring, {}, this.#readKeyring);
     const said = new Set<string>();
     const keys = clients.map(source => [source.client, this.#readFor(source, files, said)] as const);
     for (const text of said) if (!this.#said.has(text)) this.#warn(text);
