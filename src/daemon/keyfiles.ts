@@ -95,7 +95,8 @@ export class KeyFiles {
       return found.keys;
     });
     return {
-      keys: unique(keys, ({ blob }) => Buffer.from(blob).toString('latin1')),
+      // One key may be in several lines, of which sshd too takes the first that lets it in.
+      keys: unique(keys, ({ blob, ...line }) => Buffer.from(blob).toString('latin1') + JSON.stringify(line)),
       faults: revoked ? [] : faults,
     };
   }

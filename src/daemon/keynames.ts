@@ -9,11 +9,13 @@ export interface NamedKey {
   readonly from: 'openpgp' | 'ssh_keys';
 }
 
+/** Each once, in how many lines of a file it may be. */
 export function keysOf({ openpgp, ssh }: Pick<SignerClientSettings, 'openpgp' | 'ssh'>): NamedKey[] {
-  return [
+  const keys: NamedKey[] = [
     ...openpgp.map(key => ({ name: openpgpName(key), from: 'openpgp' as const })),
     ...ssh.map(key => ({ name: sshName(key), from: 'ssh_keys' as const })),
   ];
+  return [...new Map(keys.map(key => [key.name, key])).values()];
 }
 
 /** A key that two clients have who may use it. */

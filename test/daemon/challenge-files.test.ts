@@ -65,6 +65,18 @@ test('lines that are no keys are warned of by their number, without their text',
   assert.ok(!warnings.join('\n').includes('secret'));
 });
 
+test('a key in several lines may be used as any of them says', t => {
+  const folder = folderWithKeys(t);
+  const lines = [john.line, `from="192.0.2.1" ${john.line}`, `from="192.0.2.2" ${john.line}`, john.line];
+  writeFile(folder, 'keys', `${lines.join('\n')}\n`);
+  const [client] = read(t, section(), folder).clients;
+  assert.ok(client?.kind === 'signer');
+  assert.deepEqual(
+    client.ssh.map(({ from }) => from),
+    [undefined, '192.0.2.1', '192.0.2.2'],
+  );
+});
+
 test('a file of anything is warned of ten times at most', t => {
   const [names, warnings] = found(t, write('nothing\n'.repeat(10_000)));
   assert.deepEqual(names, []);
