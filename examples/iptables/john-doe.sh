@@ -9,16 +9,15 @@
 set -eu
 PATH=/usr/sbin:/sbin:/usr/bin:/bin
 
-# With spelling = "ordered" in john-doe.toml: 40000:40255
-window=40000:44095
+# As in john-doe.toml.
+port=62462
 
 rules() { # IPTABLES SET
-  # Knocks are told to portknockd ([capture] group), and answered by nobody. Answers to connections from here, or that are
-  # forwarded, may come to the same ports, and pass.
-  "$1" -w -t raw -A PREROUTING -p tcp --dport $window --syn -m addrtype --dst-type LOCAL \
-    -j NFLOG --nflog-group 5 --nflog-size 256
-  "$1" -w -t raw -A PREROUTING -p tcp --dport $window --syn -m addrtype --dst-type LOCAL -j DROP
-  "$1" -w -A INPUT -p tcp --dport $window -m state ! --state ESTABLISHED -j DROP
+  # What asks and answers at the port of challenges is told to portknockd ([capture] group, and by that word), and goes on as
+  # at every port. Nobody can make more of it than that.
+  "$1" -w -t raw -A PREROUTING -p udp --dport $port -m addrtype --dst-type LOCAL \
+    -m hashlimit --hashlimit-upto 100/sec --hashlimit-burst 200 --hashlimit-mode srcip --hashlimit-name challenge \
+    -j NFLOG --nflog-group 5 --nflog-prefix challenge --nflog-size 1400
 
   # We accept already established connections to the SSH port.
   "$1" -w -A INPUT -p tcp --dport 22 -m state --state ESTABLISHED -j ACCEPT

@@ -70,7 +70,7 @@ export function describeSignatory(trouble: 'signatory-hung' | 'signatory-died'):
 const sendHints: ReadonlyMap<number, string> = new Map([
   [
     constants.errno.EPERM,
-    'EPERM: a rule for what goes out forbids it, or IPAddressDeny= in the unit; let UDP from the port of [challenge] out',
+    'EPERM: a rule for what goes out forbids it, or IPAddressDeny= in the unit (see portknockd.service.d); let UDP from the port of [challenge] out',
   ],
   [constants.errno.EAGAIN, 'EAGAIN: more is being sent than the network takes'],
   [constants.errno.ENETUNREACH, 'ENETUNREACH: there is no route to who asked'],

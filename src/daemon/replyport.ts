@@ -56,8 +56,8 @@ function hintFor(code: string, port: number): string {
   if (code === 'EADDRINUSE')
     return `another program has it (see: ss -ulpn sport = :${port}); end that, or set another port`;
   if (code === 'EACCES')
-    return 'ports below 1024 take CAP_NET_BIND_SERVICE: add it as portknockd.service says, or set a port from 1024';
+    return 'ports below 1024 take CAP_NET_BIND_SERVICE: add it as portknockd.service.d/challenges.conf says, or set a port from 1024';
   if (code === 'EAFNOSUPPORT')
-    return 'the unit forbids UDP: allow AF_INET and AF_INET6 as portknockd.service says';
+    return 'the unit forbids UDP: put portknockd.service.d/challenges.conf beside it (examples/systemd)';
   return 'the interface lo must be up and have 127.0.0.1 (ip link set lo up)';
 }

@@ -1,7 +1,7 @@
 /** That the units in examples/systemd are sound, and that the daemon does its work in the sandbox they describe. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -44,6 +44,18 @@ describe('read by systemd', { skip: missing('systemd-analyze') }, () => {
     assert.deepEqual(mistakesIn(paths), []);
     appendFileSync(paths[0]!, 'Restrat=always\n');
     assert.equal(mistakesIn(paths).length, 1);
+  });
+
+  test('nor has what one of them lacks for challenges, and that is all that it lacks', t => {
+    const [path] = copyUnits(t, ['portknockd.service']);
+    const folder = `${path}.d`;
+    cpSync(join(unitFolder, 'portknockd.service.d'), folder, { recursive: true });
+    assert.deepEqual(mistakesIn([path!]), []);
+    appendFileSync(join(folder, 'challenges.conf'), 'Restrat=always\n');
+    assert.equal(mistakesIn([path!]).length, 1);
+    const more = readUnit('portknockd.service.d/challenges.conf');
+    assert.deepEqual(more.get('RestrictAddressFamilies'), ['AF_INET AF_INET6']);
+    assert.deepEqual(more.get('IPAddressDeny'), ['']);
   });
 
   for (const [unit, threshold] of Object.entries(exposures)) {
@@ -137,7 +149,9 @@ describe('in the sandbox', { skip: missing('setpriv') }, () => {
     };
     const program = await started(daemonUnit);
     await program.line(/cannot send challenges from UDP port 53: EACCES/);
-    await program.line(/hint: .*CAP_NET_BIND_SERVICE: add it as portknockd\.service says/);
+    await program.line(
+      /hint: .*CAP_NET_BIND_SERVICE: add it as portknockd\.service\.d\/challenges\.conf says/,
+    );
     await (await started(withToo(daemonUnit, 'CAP_NET_BIND_SERVICE'))).line(/ready/);
   });
 
