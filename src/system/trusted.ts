@@ -53,9 +53,14 @@ function withFile<Value>(path: string, flags: number, use: (fd: number) => Value
 function requireTrusted(path: string, file: Stats): void {
   if (!file.isFile()) throw new OperatorError('bad-keys', `${path}: not a file`);
   requireOwnersAlone(path, file.mode);
-  const folder = dirname(realpathSync(path));
+  requireTrustedFolder(dirname(realpathSync(path)));
+}
+
+/** Whoever may write into a folder above could put another in its place. */
+function requireTrustedFolder(folder: string): void {
   const { mode } = statSync(folder);
   if ((mode & onlyOwn) === 0) requireOwnersAlone(folder, mode);
+  if (dirname(folder) !== folder) requireTrustedFolder(dirname(folder));
 }
 
 function requireOwnersAlone(path: string, mode: number): void {

@@ -147,6 +147,17 @@ test('a file in a folder that others may write to is not trusted, whatever link 
   assert.deepEqual(found(t, prepare), [[], unusable(why)]);
 });
 
+test('nor is one in a home that others may write to: they could put another folder in the place of its own', t => {
+  const prepare = (folder: string) => {
+    mkdirSync(join(folder, 'home', '.ssh'), { recursive: true });
+    writeFile(join(folder, 'home', '.ssh'), 'authorized_keys', john.line);
+    chmodSync(join(folder, 'home'), 0o775);
+    symlinkSync('home/.ssh/authorized_keys', join(folder, 'keys'));
+  };
+  const why = 'home: others than its owner may write it (mode 0775) (chmod go-w home)';
+  assert.deepEqual(found(t, prepare), [[], unusable(why)]);
+});
+
 test('a link to a file that is well kept is followed', t => {
   const prepare = (folder: string) => {
     writeFile(folder, 'kept', john.line, 0o644);
