@@ -17,8 +17,9 @@ const tickMs = 100;
 /** Each costs memory of the kernel's; beyond them changes are not noticed. */
 const mostFolders = 1024;
 const mostEntries = 4096;
-/** Of one path: its owner may make as many as he likes. */
+/** Of one path, and of names on the way: its owner may make as many as he likes. */
 const mostLinks = 8;
+const mostNames = 256;
 
 interface Listener {
   /** Files have changed: told once in five seconds at most. */
@@ -181,7 +182,7 @@ function linkFolders(path: string): string[] {
   const folders: string[] = [];
   const names = path.split('/');
   let at = '/';
-  while (names.length > 0 && folders.length < mostLinks) {
+  for (let taken = 0; names.length > 0 && folders.length < mostLinks && taken < mostNames; taken++) {
     const next = join(at, names.shift()!);
     const target = linkTarget(next);
     if (target === undefined) at = next;
