@@ -148,7 +148,7 @@ export class Challenge {
     if (signer === undefined) return refuse(account, 'unknown-client', 'unknown-key');
     if (signer.revoked) return refuse(account, 'revoked');
     if (!signer.doors.includes(door)) return refuse(account, 'not-allowed');
-    const once = { digest, time: issuedAt };
+    const once = onceOf(digest, issuedAt);
     return authenticate({ method, door, client: signer.client, source, at, once, serial: judgement.key });
   }
 
@@ -190,7 +190,7 @@ export class Challenge {
     if (!equalBytes(source, account.source)) return refuse(asked, 'wrong-address');
     const digest = createHash('sha256').update(nonce).update(response.mac).digest();
     const issuedAt = expires - challengeLifeMs;
-    if (!this.#responses.add(digest) || isHeard({ digest, time: issuedAt })) return refuse(asked, 'replayed');
+    if (!this.#responses.add(digest) || isHeard(onceOf(digest, issuedAt))) return refuse(asked, 'replayed');
     if (!this.#doors.has(door)) return refuse(asked, 'unknown-command');
     const text = signedText(this.#site.siteLine, door, response);
     return { outcome: 'claim', door, kind, signature, text, digest, issuedAt, source: account.source, at };
@@ -204,6 +204,10 @@ export class Challenge {
     const covered = Buffer.concat([macLabel, encodeDoor(door), source, nonce, encodeTime(expires)]);
     return mac(this.#secret, macLength, covered);
   }
+}
+
+function onceOf(digest: Uint8Array, time: number): Once {
+  return { digest, time, isAnswer: true };
 }
 
 function accountOf({ source, at }: Packet): Account {
