@@ -5,7 +5,7 @@ import type { FirewallSettings, RulesFile } from './config.js';
 import { DatagramReader } from './datagrams.js';
 import type { Clients, Doors } from './identities.js';
 import { opensSetsOnly } from './namedsets.js';
-import { mistakesInRules, readRules, setsNamedIn } from './rules.js';
+import { mistakesInRules, readRules, setsConsumedBy, setsNamedIn } from './rules.js';
 import { defaultRules, type Table } from './schema.js';
 import { longestIpsetName, type NamedKind, namedSet } from './setnames.js';
 import type { Path } from './toml.js';
@@ -100,17 +100,23 @@ export class BackendReader extends DatagramReader {
 
   #warnOfUselessDoors(doors: Doors, rules: readonly RulesFile[]): void {
     const named = setsNamedIn(rules);
+    const consumed = setsConsumedBy(rules);
     for (const { door, path } of doors) {
-      if (!opensSetsOnly(door) || this.#isLookedAt(door.name, named)) continue;
-      const { line } = this.place([...path, 'services']);
+      if (!opensSetsOnly(door)) continue;
       const { ipv4: set } = namedSet('door', door.name);
-      this.warnings.push(
-        `${this.file}:${line}: door "${door.name}" opens nothing: it has no services, and no rule names @${set} or a client of it`,
-      );
+      const warn = (key: string, what: string) => {
+        const { line } = this.place([...path, key]);
+        this.warnings.push(`${this.file}:${line}: door "${door.name}" ${what} @${set} or a client of it`);
+      };
+      if (!this.#isAmong(door.name, named))
+        warn('services', 'opens nothing: it has no services, and no rule names');
+      else if (door.kind === 'services' && door.singleUse && !this.#isAmong(door.name, consumed))
+        warn('single_use', 'is open to more than one connection: no rule says delete');
     }
   }
 
-  #isLookedAt(door: string, named: ReadonlySet<string>): boolean {
+  /** Whether one of a door's sets, or of those of its clients, is among these. */
+  #isAmong(door: string, named: ReadonlySet<string>): boolean {
     const clients = (this.document.value['client'] ?? []) as { name?: unknown; doors?: unknown }[];
     const who = clients.filter(({ doors }) => Array.isArray(doors) && doors.includes(door));
     const sets = [namedSet('door', door), ...who.map(({ name }) => namedSet('client', String(name)))];

@@ -57,8 +57,14 @@ function sameRules({ firewall: before }: Config, { firewall: after }: Config): b
 
 /** Has nft and the kernel look at a configuration's table, and changes nothing. @throws OperatorError */
 export async function tryTable(config: Config): Promise<void> {
-  const text = loadingText(config, await listTable());
-  await nft(['--check', '-f', '-'], text, config.firewall.rules);
+  const look = (text: string) => nft(['--check', '-f', '-'], text, config.firewall.rules);
+  try {
+    await look(loadingText(config, await listTable()));
+  } catch (error) {
+    if (!(error instanceof OperatorError) || error.code !== 'nft-failed') throw error;
+    // As it would be loaded over sets of another version.
+    await look(freshTableText(config));
+  }
 }
 
 /** Loads a text with another one where that is taken, or else without it. */

@@ -5,6 +5,7 @@ import type { Config } from './config.js';
 import { ask } from './control.js';
 import { installTable, listTable } from './firewall.js';
 import { installSets } from './ipset.js';
+import { strayTable } from './ipsetguard.js';
 import { keepTable, loadLastGood } from './lastgood.js';
 import { hasTable } from './namedsets.js';
 import { confirmTable, scheduleUndo } from './undo.js';
@@ -15,10 +16,14 @@ const longestUndoMs = 3_600_000;
 /** Loads the table for good. @returns what to say @throws OperatorError */
 export async function install(config: Config): Promise<string> {
   confirmTable(config);
-  await load(config);
-  if (!hasTable(config)) return 'the ipsets are there\n';
-  keepTable(config);
-  return 'the table inet portknock is in force\n';
+  const isDone = await load(config);
+  const by = isDone ? ', as the running daemon has read its configuration' : '';
+  if (!hasTable(config)) {
+    const stray = await strayTable();
+    return `the ipsets are there${by}\n${stray === undefined ? '' : `${stray}\n`}`;
+  }
+  if (!isDone) keepTable(config);
+  return `the table inet portknock is in force${by}\n`;
 }
 
 /** Loads the table until its time is over, unless confirmed. @returns what to say @throws OperatorError */
@@ -54,11 +59,13 @@ export function confirm(config: Config): string {
  */
 export async function standIn(configFile: string): Promise<string | undefined> {
   if ((await listTable()) !== undefined) return undefined;
-  const path = await loadLastGood(configFile);
-  return path && `the last good table, ${path}, is in force in the place of this configuration's\n`;
+  const loaded = await loadLastGood(configFile);
+  return loaded && `the last good table, ${loaded}, is in force in the place of this configuration's\n`;
 }
 
-async function load(config: Config): Promise<void> {
-  if ((await ask(config.stateDirectory, { ask: 'install' })) !== undefined) return;
+/** @returns whether a daemon that runs has done it, and kept what it loaded */
+async function load(config: Config): Promise<boolean> {
+  if ((await ask(config.stateDirectory, { ask: 'install' })) !== undefined) return true;
   await (hasTable(config) ? installTable(config) : installSets(config));
+  return false;
 }

@@ -31,16 +31,18 @@ function wanted(config: Config): Found[] {
 
 /**
  * Makes the sets of a configuration, those that are not there; who is in them stays. Those of an earlier one are emptied,
- * and go away where no rule looks into them. @throws OperatorError
+ * and go away where no rule looks into them. @returns the names of those that were there @throws OperatorError
  */
-export async function installSets(config: Config): Promise<void> {
+export async function installSets(config: Config): Promise<ReadonlySet<string>> {
+  const before = await foundSets();
   const sets = wanted(config);
   const lines = sets.map(
     ({ name, family }) => `create ${name} hash:ip family ${family} timeout 0 comment maxelem ${size}\n`,
   );
   await ipset(['-exist', 'restore'], lines.join(''));
   const names = new Set(sets.map(({ name }) => name));
-  await dropSets((await foundSets()).filter(({ name }) => !names.has(name)));
+  await dropSets(before.filter(({ name }) => !names.has(name)));
+  return new Set(before.map(({ name }) => name));
 }
 
 /** Empties every named set, and takes away those that no rule looks into. @returns the names of the others @throws OperatorError */
@@ -98,7 +100,7 @@ function ipset(args: readonly string[], input = ''): Promise<string> {
       errors += text;
     });
     child.on('error', error => reject(unavailable(error)));
-    child.on('close', code => (code === 0 ? resolve(output) : reject(failed(errors))));
+    child.on('close', code => (code === 0 ? resolve(output) : reject(failed(errors, input))));
     // A child that ends early says why on standard error.
     child.stdin.on('error', () => {});
     child.stdin.end(input);
@@ -113,7 +115,7 @@ function unavailable(error: Error): OperatorError {
   });
 }
 
-function failed(errors: string): OperatorError {
+function failed(errors: string, input: string): OperatorError {
   const [first = 'no reason given'] = errors.split('\n').filter(line => line !== '');
   const message = first.replace(/^ipset v\S+: /, '');
   if (/not permitted|must be root/i.test(message)) {
@@ -121,8 +123,10 @@ function failed(errors: string): OperatorError {
       hint: 'run as root, or with CAP_NET_ADMIN',
     });
   }
+  const [, line = '', why = message] = /^Error in line (\d+): (.*)$/.exec(message) ?? [];
+  const [, name = ''] = input.split('\n')[Number(line) - 1]?.split(' ') ?? [];
   const hint = /already exists/.test(message)
-    ? 'a set of that name is there, made otherwise: ipset destroy it'
+    ? `it is there, made otherwise: ipset destroy ${name}`.trimEnd()
     : undefined;
-  return new OperatorError('ipset-failed', `ipset: ${message}`, { hint });
+  return new OperatorError('ipset-failed', `ipset: ${name === '' ? '' : `${name}: `}${why}`, { hint });
 }

@@ -8,6 +8,7 @@ import { IpsetAddressSets } from '../net/ipset.js';
 import { SystemError } from '../net/libc.js';
 import { OperatorError } from '../system/error.js';
 import type { Config, Door } from './config.js';
+import { listTable } from './firewall.js';
 import { installSets, listMembers, removeSets } from './ipset.js';
 import type { Keeper, KernelOpening } from './keeper.js';
 import type { Log } from './log.js';
@@ -36,14 +37,16 @@ export class IpsetGuard implements Keeper {
   async start(): Promise<void> {
     await this.load(this.#config);
     this.#members.readBack(await listMembers());
+    const stray = await strayTable();
+    if (stray !== undefined) this.#log.warn({ event: 'stray-table' }, stray);
   }
 
   load(config: Config): Promise<void> {
     return this.#inTurn(async () => {
-      await installSets(config);
+      const before = await installSets(config);
       this.#config = config;
       this.#keeping = true;
-      this.#members.adopt(config);
+      this.#members.adopt(config, set => !before.has(set));
     });
   }
 
@@ -68,7 +71,10 @@ export class IpsetGuard implements Keeper {
     try {
       this.#members.join(door, source, client);
     } catch (error) {
-      if (!(error instanceof SystemError && error.code === 'ENOENT')) throw error;
+      if (!(error instanceof SystemError)) throw error;
+      if (error.code === 'ENFILE')
+        throw new OperatorError('full', `a set of ${door.name} or of ${client} is full`);
+      if (error.code !== 'ENOENT') throw error;
       return this.#restore().then(() => this.#members.join(door, source, client));
     }
   }
@@ -109,7 +115,6 @@ export class IpsetGuard implements Keeper {
   async #restore(): Promise<void> {
     this.#log.warn({ event: 'restored' }, 'somebody removed an ipset of portknockd; putting it back');
     await this.load(this.#config);
-    this.#members.restore();
   }
 
   #inTurn(change: () => Promise<void>): Promise<void> {
@@ -117,6 +122,13 @@ export class IpsetGuard implements Keeper {
     this.#changing = changed.catch(() => {});
     return changed;
   }
+}
+
+/** Since a configuration with backend = "nftables" was in force. @returns what to say, where its table is still there */
+export async function strayTable(): Promise<string | undefined> {
+  const found = await listTable().catch(() => undefined);
+  if (found === undefined) return undefined;
+  return 'the table inet portknock is in the kernel, and with backend = "ipset" no knock opens what it shuts: nft delete table inet portknock';
 }
 
 /** @throws OperatorError without CAP_NET_ADMIN or ip_set */

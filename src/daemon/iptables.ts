@@ -69,9 +69,12 @@ function parseLine(text: string, state: { readonly table: string; readonly famil
   const [, declared, policy] = /^:(\S+) (\S+)/.exec(trimmed) ?? [];
   if (declared !== undefined && policy !== undefined)
     return { kind: 'policy', text, family: state.family, table: state.table, chain: declared, policy };
-  const words = splitWords(trimmed);
+  const words = splitWords(trimmed.replace(savedCounters, ''));
   return (words && parseCommand(text, words, state)) ?? { kind: 'other', text };
 }
+
+/** What iptables-save --counters writes before a rule. */
+const savedCounters = /^\[\d+:\d+\]\s+(?=-)/;
 
 const programPattern = /^(?:.*\/)?ip(6?)tables(?:-legacy|-nft)?$/;
 const commandNames: Readonly<Record<string, string>> = {
@@ -105,6 +108,9 @@ function parseCommand(
   return found && { kind: 'rule', text, program, family, table, command, chain, ...found };
 }
 
+/** What is left of a second match would be no option of iptables. */
+const sigknockWords = ['sigknock', '--uid', '--close-after-syn'];
+
 /** @returns undefined where it is not as the original took it */
 function takeSigknock(
   words: readonly string[],
@@ -112,7 +118,8 @@ function takeSigknock(
   const at = words.findIndex(
     (word, index) => (word === '-m' || word === '--match') && words[index + 1] === 'sigknock',
   );
-  if (at < 0) return words.includes('sigknock') ? undefined : { words, sigknock: undefined, sigknockAt: -1 };
+  const isLeftIn = (rest: readonly string[]) => sigknockWords.some(word => rest.includes(word));
+  if (at < 0) return isLeftIn(words) ? undefined : { words, sigknock: undefined, sigknockAt: -1 };
   const rest = [...words.slice(0, at), ...words.slice(at + 2)];
   const uidAt = rest.indexOf('--uid');
   const uid = rest[uidAt + 1];
@@ -121,6 +128,7 @@ function takeSigknock(
   rest.splice(isInverted ? uidAt - 1 : uidAt, isInverted ? 3 : 2);
   const closesAt = rest.indexOf('--close-after-syn');
   if (closesAt >= 0) rest.splice(closesAt, 1);
+  if (isLeftIn(rest)) return undefined;
   return {
     words: rest,
     sigknock: { uid, isInverted, closes: closesAt >= 0 },

@@ -6,6 +6,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Config } from './config.js';
 import { loadTableText } from './firewall.js';
+import { rulesMark } from './nfterror.js';
 import { defaultStateDirectory } from './schema.js';
 import { tableText } from './table.js';
 import { readToml } from './toml.js';
@@ -23,7 +24,11 @@ export function keepTable(config: Config): void {
   }
 }
 
-/** Loads the table that was kept for a configuration file that cannot be read now. @returns its path, or undefined */
+/**
+ * Loads the table that was kept for a configuration file that cannot be read now, or whose rules are refused: without the
+ * administrator's own where these are. At boot no name is resolved, and an interface may not be there yet.
+ * @returns what was loaded, or undefined
+ */
 export async function loadLastGood(configFile: string): Promise<string | undefined> {
   const path = join(stateDirectoryOf(configFile), fileName);
   let text: string;
@@ -32,8 +37,15 @@ export async function loadLastGood(configFile: string): Promise<string | undefin
   } catch {
     return undefined;
   }
-  await loadTableText(text);
-  return path;
+  try {
+    await loadTableText(text);
+    return path;
+  } catch (error) {
+    const rulesAt = text.indexOf(`${rulesMark}\n`);
+    if (rulesAt < 0) throw error;
+    await loadTableText(`${text.slice(0, rulesAt)}}\n`);
+    return `${path} without the rules of yours in it`;
+  }
 }
 
 /** Where a configuration that holds mistakes keeps its state, as far as that can be told. */

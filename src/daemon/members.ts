@@ -50,13 +50,16 @@ export class Members {
     this.#isTold = isTold;
   }
 
-  /** Takes over which sets there are: the kernel has them already, and has emptied those that are new to it. */
-  adopt(config: Config): void {
+  /**
+   * Takes over which sets there are: the kernel has them already, and has emptied those that are new to it.
+   * @param isNew which they are, where that is known; otherwise those that were not there before
+   */
+  adopt(config: Config, isNew?: (set: string) => boolean): void {
     const before = new Set(Object.values(setNames(this.#names)).flat());
     this.#names = namedSets(config);
     this.#doors = new Map(config.doors.map(door => [door.name, door]));
     this.#consumed = setsConsumedBy(config.firewall.rules);
-    this.#putBack(set => !before.has(set));
+    this.#putBack(isNew ?? (set => !before.has(set)));
   }
 
   /** Takes over what an earlier run has left in the sets. */
@@ -83,7 +86,9 @@ export class Members {
       const key = placeKey(set, source);
       const held = this.#held.get(key);
       const until = Math.max(held ?? 0, longer.until);
-      const isThere = held !== undefined && this.#sets.replace(member(set, grant, until - now));
+      // Its comment is what the next start knows of it: whose opening it is that lasts until then.
+      const holder = until > longer.until ? (this.#holderOf(key) ?? longer) : longer;
+      const isThere = held !== undefined && this.#sets.replace(member(set, holder, until - now));
       if (!isThere) fresh.push(member(set, grant, door.openForMs));
       this.#held.set(key, isThere ? until : grant.until);
     }
@@ -168,6 +173,11 @@ export class Members {
       }
     }
     return ended.map(([, grant]) => grant);
+  }
+
+  /** The opening that holds a membership longest. */
+  #holderOf(place: string): Grant | undefined {
+    return this.#longest((set, { source }) => placeKey(set, source) === place).get(place)?.grant;
   }
 
   /** For each membership the opening that holds it longest. */

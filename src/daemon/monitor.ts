@@ -221,7 +221,8 @@ export class Monitor {
         void joinSets(this.#guard, door, source, client, this.#log);
       } else {
         const opening = requireKeeper(this.#guard).open(door, source, client);
-        if (opening !== undefined) await opening;
+        // Another configuration may have been taken over meanwhile.
+        if (opening !== undefined) await opening.then(() => this.#closing.closeForbidden(this.#config));
       }
       this.#teller.opened(door, asked, outcome);
       return true;

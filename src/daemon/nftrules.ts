@@ -27,6 +27,7 @@ interface Chain {
 /** @param clientOf the client that a user id is of */
 export function toNftables(lines: readonly Line[], clientOf: (uid: string) => string): string {
   const chains = new Map<string, Chain>();
+  const made = new Set(lines.flatMap(line => ('chain' in line ? [`${line.table} ${line.chain}`] : [])));
   const locks: string[] = [];
   const outside: string[] = [];
   const chainOf = (table: string, name: string): Chain => {
@@ -38,11 +39,11 @@ export function toNftables(lines: readonly Line[], clientOf: (uid: string) => st
   let pending: string[] = [];
   for (const line of lines) {
     if (line.kind === 'comment') pending.push(`# ${line.text}`.trimEnd());
-    else if (line.kind === 'other') pending.push(...untranslated(line.text));
+    else if (line.kind === 'other' || isStrange(line)) pending.push(...untranslated(line.text));
     else if (line.kind === 'policy' || line.kind === 'rule') {
       const chain = chainOf(line.table, line.chain);
       if (line.kind === 'rule') {
-        const text = line.command === '-N' ? [] : ruleText(line, locks, clientOf);
+        const text = line.command === '-N' ? [] : ruleText(line, made, locks, clientOf);
         if (line.command === '-I') chain.rules.unshift(...pending, ...text);
         else chain.rules.push(...pending, ...text);
       } else {
@@ -60,12 +61,23 @@ export function toNftables(lines: readonly Line[], clientOf: (uid: string) => st
   return [...locks, ...texts.map(chainText), ...outside.map(line => `${line}\n`)].join('');
 }
 
+/** What has no place in our table, or could not be written there. */
+function isStrange(line: Line): boolean {
+  if (line.kind !== 'policy' && line.kind !== 'rule') return false;
+  if (hooks[line.table] === undefined || !chainPattern.test(line.chain)) return true;
+  return line.kind === 'policy' && !/^(?:ACCEPT|DROP|-)$/.test(line.policy);
+}
+
+const chainPattern = /^[\w-]+$/;
+
 function isBase({ table, name }: Pick<Chain, 'table' | 'name'>): boolean {
   return hooks[table]?.[2].includes(name) === true;
 }
 
 function nameOf(table: string, name: string): string {
-  return `${table}_${isBase({ table, name }) ? name.toLowerCase() : name}`;
+  if (isBase({ table, name })) return `${table}_${name.toLowerCase()}`;
+  const isLikeBase = name === name.toLowerCase() && isBase({ table, name: name.toUpperCase() });
+  return `${table}_${isLikeBase ? 'own_' : ''}${name}`;
 }
 
 function chainText(chain: Chain): string {
@@ -84,10 +96,16 @@ function untranslated(text: string): string[] {
   return text.split('\n').map(line => `# not translated: ${line.trim()}`);
 }
 
-function ruleText(line: RuleLine, locks: string[], clientOf: (uid: string) => string): string[] {
+/** @param made the chains that there are, as `table name` */
+function ruleText(
+  line: RuleLine,
+  made: ReadonlySet<string>,
+  locks: string[],
+  clientOf: (uid: string) => string,
+): string[] {
   const isFirst = line.command !== '-I' || !/^\d+$/.test(line.words[0] ?? '') || line.words[0] === '1';
   const words = line.command === '-I' && line.words[0] === '1' ? line.words.slice(1) : line.words;
-  const parts = isFirst && hooks[line.table] !== undefined ? partsOf(words, line) : undefined;
+  const parts = isFirst ? partsOf(words, line, made) : undefined;
   if (parts === undefined) return untranslated(line.text);
   const { conditions, verdict } = parts;
   const match = line.sigknock && sigknockText(line, line.sigknock, locks, clientOf);
@@ -128,7 +146,7 @@ const verdicts: Readonly<Record<string, string>> = {
 const known = { modules: ['tcp', 'udp', 'state', 'conntrack', 'multiport'] } as const;
 
 /** What a rule asks for and does, in nft's words; undefined where something in it is not known here. */
-function partsOf(words: readonly string[], { family, table }: RuleLine) {
+function partsOf(words: readonly string[], { family, table }: RuleLine, made: ReadonlySet<string>) {
   const conditions: string[] = [];
   let protocol = '';
   let verdict = '';
@@ -146,9 +164,11 @@ function partsOf(words: readonly string[], { family, table }: RuleLine) {
     } else if (value === '') return undefined;
     else if (word === '-j' || word === '--jump' || word === '-g') {
       if (verdict !== '' || isNot) return undefined;
-      verdict =
-        verdicts[value] ??
-        (/^[A-Z]+$|[^\w-]/.test(value) ? '' : `${word === '-g' ? 'goto' : 'jump'} ${nameOf(table, value)}`);
+      const isChain =
+        made.has(`${table} ${value}`) && chainPattern.test(value) && !isBase({ table, name: value });
+      verdict = isChain
+        ? `${word === '-g' ? 'goto' : 'jump'} ${nameOf(table, value)}`
+        : (verdicts[value] ?? '');
       if (verdict === '') return undefined;
     } else if (word === '-m' || word === '--match') {
       if (isNot || !known.modules.some(module => module === value)) return undefined;
@@ -179,8 +199,11 @@ function conditionOf(
 ): string | undefined {
   const keyword = family === 4 ? 'ip' : 'ip6';
   if (!plainPattern.test(value)) return undefined;
-  if (/^(?:-s|--source|--src)$/.test(word)) return `${keyword} saddr ${not}${addresses(value)}`;
-  if (/^(?:-d|--destination|--dst)$/.test(word)) return `${keyword} daddr ${not}${addresses(value)}`;
+  const side = /^(?:-([sd])|--(s|d)(?:ource|rc|estination|st))$/.exec(word);
+  if (side !== null) {
+    const networks = addresses(value);
+    return networks && `${keyword} ${side[1] ?? side[2]}addr ${not}${networks}`;
+  }
   if (/^(?:-i|--in-interface)$/.test(word)) return `iifname ${not}"${value.replace(/\+$/, '*')}"`;
   if (/^(?:-o|--out-interface)$/.test(word)) return `oifname ${not}"${value.replace(/\+$/, '*')}"`;
   if (word === '--state' || word === '--ctstate') {
@@ -189,10 +212,23 @@ function conditionOf(
   }
   const which = portPattern.exec(word)?.[1];
   if (which === undefined || !/^(?:tcp|udp)$/.test(protocol) || !/^[\w,:-]+$/.test(value)) return undefined;
-  const ports = value.replaceAll(':', '-');
+  const ports = value.replace(/^:/, '0:').replace(/:$/, ':65535').replaceAll(':', '-');
   return `${protocol} ${which[0]}port ${not}${ports.includes(',') ? `{ ${ports.replaceAll(',', ', ')} }` : ports}`;
 }
 
-function addresses(value: string): string {
-  return value.includes(',') ? `{ ${value.replaceAll(',', ', ')} }` : value;
+/** @returns undefined where a mask is no prefix */
+function addresses(value: string): string | undefined {
+  const networks = value.split(',').map(network => {
+    const [, address, mask = ''] = /^(.*)\/(\d+\.\d+\.\d+\.\d+)$/.exec(network) ?? [];
+    if (address === undefined) return network;
+    const bits = mask
+      .split('.')
+      .map(byte => Number(byte).toString(2).padStart(8, '0'))
+      .join('');
+    return /^1*0*$/.test(bits) && bits.length === 32
+      ? `${address}/${bits.indexOf('0') < 0 ? 32 : bits.indexOf('0')}`
+      : undefined;
+  });
+  if (networks.includes(undefined)) return undefined;
+  return networks.length > 1 ? `{ ${networks.join(', ')} }` : networks[0];
 }

@@ -8,9 +8,10 @@ import type { Keeper } from './keeper.js';
 import type { Log } from './log.js';
 import { hasTable } from './namedsets.js';
 
-/** Without services to guard and a group to be logged to, the firewall is somebody else's business. */
+/** Without services to guard, a group to be logged to and rules to load, the firewall is somebody else's business. */
 export function needsTable(config: Config): boolean {
   if (!hasTable(config)) return false;
+  if (config.firewall.rules.length > 0) return true;
   return config.capture.from === 'nflog' || config.doors.some(({ kind }) => kind === 'services');
 }
 

@@ -3,7 +3,7 @@
  *
  * Only braces, names and references are looked at. What else is wrong says nft, and daemon/nfterror.ts says where.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { closestMatch } from 'leven';
 import { errorCode, OperatorError } from '../system/error.js';
@@ -29,23 +29,32 @@ export function readRules(folder: string): RulesFile[] {
   const names = readdirSync(folder).filter(name => name.endsWith('.nft') && !name.startsWith('.'));
   return names.sort().map(name => {
     const path = join(folder, name);
+    let text: string;
     try {
-      return { path, text: readFileSync(path, 'utf8') };
+      // Whatever else it is, a pipe above all, might never end.
+      if (!statSync(path).isFile()) throw new OperatorError('no-rules', `${path}: is no file`);
+      text = readFileSync(path, 'utf8');
     } catch (error) {
+      if (error instanceof OperatorError) throw error;
       throw new OperatorError('no-rules', `${path}: cannot be read (${errorCode(error)})`);
     }
+    // nft would take the text for ended there.
+    if (text.includes('\0'))
+      throw new OperatorError('no-rules', `${path}: holds a zero byte, so it is no text`);
+    // nft takes neither a byte order mark nor the line ends of Windows.
+    return { path, text: text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n') };
   });
 }
 
-const tokenPattern = /#[^\n]*|"[^"]*("?)|\n|[{};]|[^\s{};#"]+/g;
+/** A set's sign may stand apart from its name, and a backslash ends a word where it continues the line. */
+const tokenPattern = /#[^\n]*|"[^"]*("?)|\n|[{};\\]|@(?:[ \t]|\\\n)*[^\s{};#"\\@]*|[^\s{};#"\\@]+/g;
 
 function* tokensOf(text: string): Generator<Token> {
   let line = 1;
   for (const [token, closing] of text.matchAll(tokenPattern)) {
-    if (token === '\n') line++;
-    else if (!token.startsWith('#') && token !== '\\')
-      yield { text: closing === undefined ? token : unquoted(closing), line };
-    if (token.startsWith('"')) line += token.split('\n').length - 1;
+    if (!/^[#\n\\]/.test(token))
+      yield { text: closing === undefined ? token.replace(/^@[\s\\]+/, '@') : unquoted(closing), line };
+    line += token.split('\n').length - 1;
   }
 }
 
@@ -89,15 +98,19 @@ function mistakesInBraces(tokens: readonly Token[], mistake: Say): OperatorError
   return last === undefined ? [] : [mistake(last, 'a brace is opened and never closed')];
 }
 
+/** To look for what is meant takes long where there are thousands of sets. */
+const mostHints = 10;
+
 /** Each once a line: a rule often names its set twice. */
 function unknownReferences(tokens: readonly Token[], sets: readonly string[], mistake: Say): OperatorError[] {
   const seen = new Set<string>();
+  const known = new Set(sets);
   return tokens.flatMap(token => {
     const name = referenceIn(token);
     const place = `${token.line} ${name}`;
-    if (name === undefined || sets.includes(name) || seen.has(place)) return [];
+    if (name === undefined || known.has(name) || seen.has(place)) return [];
     seen.add(place);
-    const near = closestMatch(name, [...sets], { maxDistance: 8 });
+    const near = seen.size > mostHints ? undefined : closestMatch(name, [...sets], { maxDistance: 8 });
     const hint = near && `did you mean "@${near}"?`;
     return [mistake(token, `there is no set "@${name}": no door or client is called so`, hint)];
   });
@@ -131,9 +144,10 @@ export function setsConsumedBy(rules: readonly RulesFile[]): Set<string> {
   return new Set(
     rules.flatMap(({ text }) => {
       const tokens = [...tokensOf(text)];
-      return tokens.flatMap((token, index) =>
-        tokens[index - 1]?.text === 'delete' ? (referenceIn(token) ?? []) : [],
-      );
+      const taken = tokens.filter((_, index) => tokens[index - 1]?.text === 'delete');
+      // A variable may be any of them.
+      const isAny = taken.some(token => token.text.startsWith('$'));
+      return (isAny ? tokens : taken).flatMap(token => referenceIn(token) ?? []);
     }),
   );
 }

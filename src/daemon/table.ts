@@ -88,8 +88,8 @@ function sets(config: Config): string {
   return [
     openingSet('open4', 'ipv4_addr', 'timeout'),
     openingSet('open6', 'ipv6_addr', 'timeout'),
-    openingSet('once4', 'ipv4_addr', 'dynamic,timeout'),
-    openingSet('once6', 'ipv6_addr', 'dynamic,timeout'),
+    openingSet('once4', 'ipv4_addr', 'dynamic,timeout', firstOnly),
+    openingSet('once6', 'ipv6_addr', 'dynamic,timeout', firstOnly),
     liveSet(liveSets.ipv4, 'ipv4_addr'),
     liveSet(liveSets.ipv6, 'ipv6_addr'),
     sourceSet('noisy4', 'ipv4_addr', '1m'),
@@ -144,8 +144,13 @@ const guessingTimeout = '10s';
 const toldRefusals = 'limit rate 20/second burst 40 packets';
 
 /**
- * Each number lets one connection in: the rule that does so takes it away. Two processors may see the same number before
- * either has; the limit, which every element has for itself, is locked, and lets the first pass.
+ * For a set whose elements let one connection in each: the rule that does so takes the element away, and two processors may
+ * have found it before either has. Every element has this limit for itself; it is locked, and lets the first pass.
+ */
+const firstOnly = '    limit rate 1/week burst 1 packets\n';
+
+/**
+ * Each number lets one connection in: the rule that does so takes it away.
  *
  * It is looked up before anything else can let its connection in: a number that has been on the way is used up, or whoever
  * saw it there could use it. Only what nothing lets in is a guess.
@@ -163,8 +168,7 @@ function numberText(config: Config): string {
     typeof tcp dport . tcp sequence
     size ${numberCapacity}
     flags dynamic,timeout
-    limit rate 1/week burst 1 packets
-  }
+${firstOnly}  }
 ${sourceSet('guesses4', 'ipv4_addr', '1m')}
 ${sourceSet('guesses6', 'ipv6_addr', '1m')}
 ${sourceSet('guessing4', 'ipv4_addr', guessingTimeout)}
@@ -211,12 +215,12 @@ function portList(ports: readonly PortRange[]): string {
   return ports.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)).join(', ');
 }
 
-function openingSet(name: string, address: string, flags: string): string {
+function openingSet(name: string, address: string, flags: string, more = ''): string {
   return `  set ${name} {
     type ${address} . inet_proto . inet_service
     size 65535
     flags ${flags}
-  }`;
+${more}  }`;
 }
 
 /**

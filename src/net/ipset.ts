@@ -2,6 +2,7 @@
  * Elements of ipsets over netlink (linux/netfilter/ipset/ip_set.h). Making sets and reading them is done with ipset(8), in
  * daemon/ipset.ts.
  */
+import { constants } from 'node:os';
 import { isIPv4Mapped } from './address.js';
 import type { AddressSets, Member, Place } from './addressset.js';
 import { doNotWait, libc, SystemError } from './libc.js';
@@ -42,6 +43,8 @@ const familySix = 10;
 const exclusive = 0x200;
 /** IPSET_ERR_EXIST: an element that was to be taken out is not there. */
 const absent = 4103;
+/** IPSET_ERR_HASH_FULL, which nftables calls ENFILE. */
+const full = 4352;
 
 /** The longest timeout that it knows, in seconds. */
 const longestTimeout = 2_147_483;
@@ -80,7 +83,7 @@ export class IpsetAddressSets implements AddressSets {
   }
 
   #require(errno: number): void {
-    if (errno !== 0) throw new SystemError('ipset', errno);
+    if (errno !== 0) throw new SystemError('ipset', errno === full ? constants.errno.ENFILE : errno);
   }
 
   /** @returns the kernel's errno; 0: done */

@@ -1,5 +1,6 @@
 /** [firewall] and the rules of the administrator's own: what is taken, and what is refused with which words. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -53,6 +54,12 @@ for (const [text, mistake] of [
   ['chain x {\n log prefix "abc\n }\n', 'rules.d/x.nft:2: a quoted text does not end'],
   ['chain guard { accept; }', 'rules.d/x.nft:1: "guard" is a name of portknockd\'s own (choose another)'],
   ['chain \\\n door {\n}', 'rules.d/x.nft:2: "door" is a name of portknockd\'s own (choose another)'],
+  ['chain door\\\n {\n}', 'rules.d/x.nft:1: "door" is a name of portknockd\'s own (choose another)'],
+  ['include\\\n "x"', 'rules.d/x.nft:1: "include" has no place here (put that file into this folder)'],
+  [
+    'chain x {\n ip saddr @ client_laptpo accept\n}',
+    'rules.d/x.nft:2: there is no set "@client_laptpo": no door or client is called so (did you mean "@client_laptop"?)',
+  ],
   [
     'set open4 { type ipv4_addr; }',
     'rules.d/x.nft:1: "open4" is a name of portknockd\'s own (choose another)',
@@ -75,6 +82,25 @@ for (const [text, mistake] of [
     assert.deepEqual(mistakesIn(t, smallText, folderWith(t, { 'x.nft': text })), [mistake]);
   });
 }
+
+test('a file as Windows writes it is taken, one with a zero byte is not', t => {
+  const { rules } = read(t, smallText, folderWith(t, { 'x.nft': '\uFEFFchain x {\r\n}\r\n' })).firewall;
+  assert.deepEqual(
+    rules.map(({ text }) => text),
+    ['chain x {\n}\n'],
+  );
+  assert.match(
+    mistakesIn(t, smallText, folderWith(t, { 'x.nft': 'chain x { }\n\0' })).join(),
+    /x\.nft: holds a zero byte, so it is no text/,
+  );
+});
+
+test('what is no file is refused, and not read', t => {
+  const folder = folderWith(t, {});
+  mkdirSync(join(folder, 'rules.d', 'x.nft'));
+  execFileSync('mkfifo', [join(folder, 'rules.d', 'a.nft')]);
+  assert.match(mistakesIn(t, smallText, folder).join(), /rules\.d\/a\.nft: is no file/);
+});
 
 test('a folder that is named must be there', t => {
   assert.deepEqual(mistakesIn(t, `[firewall]\nrules = "mine"\n${smallText}`), [
@@ -118,6 +144,18 @@ test('a door without services is warned of where no rule looks at it', t => {
   }
 });
 
+test('a door for single use that no rule takes anybody out of is warned of', t => {
+  const text = smallText.replace('["tcp/22"]', '[]\nsingle_use = true');
+  const warnings = (rule: string) =>
+    read(t, text, folderWith(t, { 'x.nft': `chain x { ${rule} }` })).warnings;
+  assert.match(
+    warnings('ip saddr @door_ssh accept').join(),
+    /toml:8: door "ssh" is open to more than one connection: no rule says delete @door_ssh or a client of it/,
+  );
+  for (const set of ['door_ssh', 'client_laptop'])
+    assert.deepEqual(warnings(`ip saddr @${set} delete @${set} { ip saddr } accept`), [], set);
+});
+
 test('all that our own part of the table is made of is reserved', t => {
   const folder = datagramFolder(t);
   const numbered = '[[door]]\nname = "git"\nsequence_number = true\nservices = ["tcp/9418"]\n';
@@ -152,6 +190,12 @@ test('which sets rules name, and which they take addresses out of', () => {
   const files = [{ path: 'x.nft', text }];
   assert.deepEqual([...setsNamedIn(files)], ['client_b', 'client_c']);
   assert.deepEqual([...setsConsumedBy(files)], ['client_c']);
+  for (const [text, consumed] of [
+    ['chain x { delete @ client_c { ip saddr } }', ['client_c']],
+    ['chain x { delete\\\n@client_c { ip saddr } }', ['client_c']],
+    ['define c = @client_c\nchain x { ip saddr @client_b delete $c { ip saddr } }', ['client_c', 'client_b']],
+  ] as const)
+    assert.deepEqual([...setsConsumedBy([{ path: 'x.nft', text }])], consumed, text);
 });
 
 test('what nft finds is told with the place in its own file', () => {

@@ -7,6 +7,7 @@ import type { Family, Host } from './harness/host.js';
 import { notIsolated } from './harness/isolation.js';
 import { Network } from './harness/network.js';
 import type { Program, Scope } from './harness/program.js';
+import { race } from './harness/race.js';
 
 const greeting = 'hello from inside';
 const ssh = { name: 'ssh', command: 1, services: ['tcp/22'], open_for: '30s' };
@@ -111,6 +112,18 @@ describe('a guarded service', { skip: notIsolated }, () => {
       );
       assert.equal(await client.portState(address, 22), 'silent');
     }
+  });
+
+  test('lets one connection in where two come at the same moment', async t => {
+    const network = await Network.create(t);
+    const hosts = [await network.addClient(), await network.addClient()];
+    await Daemon.start(t, network.server, { doors: [{ ...ssh, single_use: true }] });
+    // From anywhere, as a router would bring them; each source by both ways at once.
+    const sources = Array.from({ length: 5000 }, (_, index) => `198.18.${index >> 8}.${index & 255}`);
+    const elements = sources.map(source => `${source} . tcp . 22 timeout 1m`).join(', ');
+    await network.server.namespace.nft(`add element inet portknock once4 { ${elements} }`);
+    const lines = sources.map((source, index) => `${index} ${source}`);
+    assert.equal(await race(network.server, hosts, lines), sources.length);
   });
 
   test('lets a connection live on when its door closes, and when the daemon ends', async t => {

@@ -114,6 +114,47 @@ describe('backend = "ipset"', { skip: missing('ipset', 'iptables', 'ip6tables') 
     assert.deepEqual((await members('door_ssh')).length, 1);
   });
 
+  test('what a rule has taken out of one set stays out when another set is made again', async t => {
+    const { server, client, knock, members } = await site(t);
+    await knock(1);
+    await server.namespace.exec('ipset', ['del', 'door_ssh', client.ipv4]);
+    await server.namespace.exec('ipset', ['destroy', 'door_script']);
+    await knock(3);
+    await eventually('the set is back', async () => (await members('door_script')).length === 1);
+    assert.deepEqual(await members('door_ssh'), []);
+  });
+
+  test('a set that is full is told of', async t => {
+    const { server, client, daemon } = await site(t);
+    const others = Array.from(
+      { length: 65_535 },
+      (_, n) => `add door_ssh 198.18.${n >> 8}.${n & 255} timeout 600\n`,
+    );
+    await server.namespace.exec('ipset', ['restore'], { input: others.join('') });
+    await succeeds(daemon.knock(client));
+    await daemon.program?.line(/cannot open ssh for laptop .*: a set of ssh or of laptop is full/);
+  });
+
+  test('what stands in its way is told by name', async t => {
+    const { server, daemon } = await site(t);
+    await daemon.program?.kill();
+    await server.namespace.exec('ipset', ['destroy', 'door6_script']);
+    await server.namespace.exec('ipset', ['create', 'door6_script', 'hash:net']);
+    const refused = daemon.command(['firewall', 'install']);
+    assert.equal((await refused.end()).status, 1);
+    assert.match(
+      refused.stderr,
+      /ipset: door6_script: .* already exists\n.*hint: .* ipset destroy door6_script\n/,
+    );
+    await server.namespace.exec('ipset', ['destroy', 'door6_script']);
+    // Of a configuration without ipset.
+    await server.namespace.nft('add table inet portknock');
+    const installed = await succeeds(daemon.command(['firewall', 'install']));
+    assert.match(installed.stdout, /no knock opens what it shuts: nft delete table inet portknock/);
+    await daemon.run();
+    assert.match(daemon.program?.stderr ?? '', /no knock opens what it shuts/);
+  });
+
   test('a machine without ipset is told what to install; one without nft needs none', async t => {
     const { daemon, server } = await site(t);
     await daemon.program?.kill();

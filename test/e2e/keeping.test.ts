@@ -232,6 +232,36 @@ describe('the table', { skip: notIsolated }, () => {
     assert.equal(await state(), 'silent');
   });
 
+  test('that was loaded last stands in where rules of the administrator’s own are refused, without them if need be', async t => {
+    const network = await Network.create(t);
+    const client = await network.addClient();
+    const { server } = network;
+    await server.serve(22, greeting);
+    const daemon = new Daemon(t, server, {
+      rules: { 'x.nft': 'chain x { type filter hook input priority 0; iif "later" drop; }\n' },
+    });
+    await server.namespace.ip('link add later type veth peer name other');
+    await succeeds(daemon.command(['firewall', 'install']));
+    await server.namespace.nft('flush ruleset');
+    // As at boot: it is not there yet.
+    await server.namespace.ip('link delete later');
+    await fails(
+      daemon.command(['firewall', 'install']),
+      /x\.nft:1: nft: Interface does not exist\n.*last good table, \S+ without the rules of yours in it, is in force/,
+    );
+    assert.equal(await client.portState(server.ipv4, 22), 'silent');
+  });
+
+  test('is said to be the running daemon’s, and what that has not read is not kept', async t => {
+    const { server, daemon } = await guarded(t);
+    daemon.writeRules({ 'x.nft': 'chain x { jump nowhere; }\n' });
+    const done = await succeeds(daemon.command(['firewall', 'install']));
+    assert.match(done.stdout, /in force, as the running daemon has read its configuration/);
+    await daemon.program?.kill();
+    await server.namespace.nft('flush ruleset');
+    await fails(daemon.command(['firewall', 'install']), /the last good table, \S+, is in force/);
+  });
+
   test('that an administrator takes away stays away, also from a running daemon that reads its configuration again', async t => {
     const { server, client, daemon } = await guarded(t);
     await succeeds(daemon.command(['firewall', 'remove']));

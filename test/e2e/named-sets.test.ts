@@ -1,6 +1,9 @@
 /** Named sets and rules of the administrator's own while the daemon runs: who is in which set when, and what of it survives. */
 import assert from 'node:assert/strict';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Daemon, type DaemonSettings } from './harness/daemon.js';
 import { eventually } from './harness/eventually.js';
 import type { Host } from './harness/host.js';
@@ -96,6 +99,20 @@ describe('named sets', { skip: notIsolated }, () => {
     assert.deepEqual(await members('client_laptop'), []);
   });
 
+  test('after a restart, what is left of a closed opening is as long as the others', async t => {
+    const doors = [
+      { name: 'ssh', command: 1, services: ['tcp/22'], open_for: '10m' },
+      { name: 'short', command: 2, services: [], open_for: '1m' },
+    ];
+    const { server, client, daemon, knock } = await site(t, { doors });
+    for (const command of [1, 2]) await knock(command);
+    await daemon.program?.kill();
+    await daemon.run();
+    await succeeds(daemon.command(['close', 'ssh', client.ipv4]));
+    const set = await server.namespace.exec('nft', ['list', 'set', 'inet', 'portknock', 'client_laptop']);
+    assert.match(set, /timeout (?:1m|\d+s\w*) .* comment "short laptop"/);
+  });
+
   test('a set that is full keeps nobody out of a service', async t => {
     const { server, client, daemon, knock } = await site(t);
     const others = Array.from({ length: 256 }, (_, index) => `192.0.2.${index} timeout 1h`);
@@ -131,6 +148,39 @@ describe('named sets', { skip: notIsolated }, () => {
     assert.deepEqual(await members('client_laptop'), [client.ipv4]);
     await succeeds(daemon.command(['close', 'sets-only', client.ipv4]));
     assert.deepEqual(await members('client_laptop'), []);
+  });
+
+  test('a client that is deleted while its knock is waited with gets nothing', async t => {
+    const clients = ['laptop', 'desk'].map((name, at) => ({ name, id: 7 + at, doors: ['ssh'] }));
+    const doors = [{ name: 'ssh', command: 1, services: ['tcp/22'] }];
+    const { server, client, daemon } = await site(t, { doors, clients, rules: {} });
+    await daemon.program?.kill();
+    const usual = 'PATH=/usr/sbin:/usr/bin:/sbin:/bin';
+    const nft = join(daemon.folder, 'nft');
+    const hold = 'n=0; while [ -e "$0.hold" ] && [ $((n += 1)) -lt 99 ]; do sleep 0.1; done';
+    writeFileSync(nft, `#!/bin/sh\n${usual}\nnft "$@" || exit\n[ "$1" != -f ] || { ${hold}; }\n`, {
+      mode: 0o755,
+    });
+    const path = usual.replace('=', `=${daemon.folder}:`);
+    const argv = [path, process.execPath, daemon.path, 'run', '--config', daemon.configFile];
+    daemon.program = server.namespace.start('env', argv);
+    await daemon.program.line(/ready/);
+    const knock = await succeeds(daemon.knock(client, ['--dry-run']));
+    const text = readFileSync(daemon.configFile, 'utf8');
+    // The first of the two.
+    writeFileSync(daemon.configFile, text.replace(/\[\[client\]\][\s\S]*?(?=\[\[client)/, ''));
+    writeFileSync(`${nft}.hold`, '');
+    daemon.program.signal('SIGHUP');
+    const isGone = async () =>
+      !(await server.namespace.exec('nft', ['list', 'sets'])).includes('client_laptop');
+    await eventually('its set is gone', isGone);
+    await client.tap(server.ipv4, knock.stdout.trim().split('\n').map(Number));
+    await sleep(300);
+    rmSync(`${nft}.hold`);
+    // Where the knock took longer than that, it is the knock of nobody.
+    await daemon.program.line(/opened ssh for laptop|refused: unknown-client/);
+    assert.deepEqual(await members(server, 'door_ssh'), []);
+    assert.equal(await client.portState(server.ipv4, 22), 'silent');
   });
 
   test('what somebody flushes comes back, but for single use', async t => {
@@ -218,6 +268,24 @@ describe('rules of the administrator’s own', { skip: notIsolated }, () => {
     const broken = 'chain x { }\n}\ntable inet other { chain y { type filter hook input priority 0; }\n';
     await reload({ 'x.nft': broken }, /not reloaded/);
     assert.match(daemon.program?.stderr ?? '', /x\.nft:2: a brace is closed that was not opened/);
+  });
+
+  test('are taken where a table of another version is in the kernel', async t => {
+    const { server, daemon } = await site(t);
+    await daemon.program?.kill();
+    const other =
+      'table inet portknock { set once4 { type ipv4_addr . inet_proto . inet_service; flags dynamic; }; }';
+    await server.namespace.nft(`flush ruleset; ${other}`);
+    const checked = await succeeds(daemon.command(['check']));
+    assert.match(checked.stdout, /10-web\.nft: taken by nft$/m);
+  });
+
+  test('are loaded where no door has a service and packets come from elsewhere', async t => {
+    const script = { name: 'script', command: 1, run: ['/bin/true'], close_run: ['/bin/true'] };
+    const { server, client, daemon } = await site(t, { doors: [script], capture: { from: 'stdin' } });
+    await succeeds(daemon.command(['open', 'script', client.ipv4]));
+    assert.equal(await client.portState(server.ipv4, 80), 'silent');
+    await eventually('is in its set', async () => (await members(server, 'door_script')).length === 1);
   });
 
   test('are checked by nft where the kernel may be asked, and said not to be elsewhere', async t => {

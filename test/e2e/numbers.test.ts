@@ -5,10 +5,11 @@ import { NumberSeries, stepAt } from '../../src/methods/sequence-number/format.j
 import { Daemon, type DaemonSettings, pskOf } from './harness/daemon.js';
 import { eventually } from './harness/eventually.js';
 import type { Host } from './harness/host.js';
-import { notIsolated, project } from './harness/isolation.js';
+import { notIsolated } from './harness/isolation.js';
 import { Network } from './harness/network.js';
 import { numberNow } from './harness/numbered.js';
 import type { Scope } from './harness/program.js';
+import { race } from './harness/race.js';
 
 const greeting = 'hello from inside';
 const ssh = { name: 'ssh', services: ['tcp/22'], sequence_number: true };
@@ -149,29 +150,10 @@ describe('a connection with a sequence number', { skip: notIsolated }, () => {
     const hosts = [await network.addClient(), await network.addClient()];
     const sequenceNumber = { period: '1s', tolerance: '1h', guesses_per_second: 100_000 };
     await Daemon.start(t, server, { ...defaults, clients: [clientOf('desk')], sequenceNumber });
-    // Of what the guard lets pass.
-    await server.namespace.nft(
-      'table inet count { chain in { type filter hook prerouting priority -140; tcp dport 22 counter; }; }',
-    );
     const series = new NumberSeries(Buffer.from(pskOf('desk')), 22);
     const now = stepAt(Date.now(), 1000);
     const numbers = Array.from({ length: 5000 }, (_, index) => series.at(now - 2500 + index));
-    const start = `${process.hrtime.bigint() + 1_500_000_000n}`;
-    await Promise.all(
-      hosts.map(({ namespace, ipv4 }) => {
-        const argv = [
-          `${project}/dist/test/e2e/harness/numberrace.js`,
-          ipv4,
-          server.ipv4,
-          '22',
-          start,
-          '40000',
-        ];
-        return namespace.exec(process.execPath, argv, { input: numbers.join('\n') });
-      }),
-    );
-    const table = await server.namespace.exec('nft', ['list', 'table', 'inet', 'count']);
-    assert.equal(Number(/packets (\d+)/.exec(table)?.[1]), numbers.length);
+    assert.equal(await race(server, hosts, numbers.map(String)), numbers.length);
   });
 
   test('from a source that guesses is not let in for a while; from others it is', async t => {

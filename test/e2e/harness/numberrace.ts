@@ -1,8 +1,9 @@
 /**
  * Sends a SYN for each of many numbers, at moments that are the same for everyone who is told the same start: so that
- * two processors of the server see one number at once.
+ * two processors of the server see one number, or one source, at once.
  *
- *   node numberrace.js SOURCE DESTINATION PORT START_NS GAP_NS < numbers, one a line; the start is of hrtime(7)'s clock
+ *   node numberrace.js SOURCE DESTINATION PORT START_NS GAP_NS < numbers, one a line, with another source behind it where
+ *                                                               there is one; the start is of hrtime(7)'s clock
  */
 import { readFileSync } from 'node:fs';
 import { interfaceIndex } from '../../../src/net/interfaces.js';
@@ -17,10 +18,14 @@ const firstPort = 1024;
 const jitterNs = 5000;
 
 const [source = '', destination = '', port, startNs = '0', gapNs = '0'] = process.argv.slice(2);
-const numbers = readFileSync(0, 'utf8').trim().split('\n').map(Number);
-const frames = numbers.map((sequence, index) => {
-  const packet = ipv4(tcp, syn({ sourcePort: firstPort + index, port: Number(port), sequence }));
-  packet.set(source.split('.').map(Number), 12);
+const lines = readFileSync(0, 'utf8').trim().split('\n');
+const frames = lines.map((line, index) => {
+  const [number, from = source] = line.split(' ');
+  const packet = ipv4(
+    tcp,
+    syn({ sourcePort: firstPort + index, port: Number(port), sequence: Number(number) }),
+  );
+  packet.set(from.split('.').map(Number), 12);
   packet.set(destination.split('.').map(Number), 16);
   return frame(writeChecksum(packet));
 });
