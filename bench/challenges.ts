@@ -84,7 +84,7 @@ async function rate({ name, key, publicKey }: KeyPair): Promise<Figure> {
     Array.from({ length: judged }, async (_, index) => {
       const text = Buffer.from(`portknock challenge 1\n${index}\n`);
       const signature = await signWith(key, text);
-      return { kind: key.kind, text, signature, source: new Uint8Array(16), at: Date.now() };
+      return { door: 'ssh', kind: key.kind, text, signature, source: new Uint8Array(16), at: Date.now() };
     }),
   );
   const judge = async (claim: (typeof claims)[number]) => {

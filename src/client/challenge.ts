@@ -16,7 +16,7 @@ import { signatureKinds } from '../methods/challenge/site.js';
 import { signedText, siteLine } from '../methods/challenge/text.js';
 import { formatAddress } from '../net/address.js';
 import { udp } from '../net/packet.js';
-import { isChallengeDoor, isSiteName } from '../system/challengeprofile.js';
+import { isChallengeDoor, isOneLine, isSiteName } from '../system/challengeprofile.js';
 import type { Composer, Composition, Warn } from './composer.js';
 import { type Answer, type Asker, ask, type Limits, usualLimits } from './exchange.js';
 import { KnockError } from './failure.js';
@@ -34,8 +34,6 @@ export interface ChallengeSetting {
   /** Milliseconds since 1970, for hellos. */
   readonly now: () => number;
   readonly limits: Limits;
-  /** How long a challenge may be answered, in milliseconds. */
-  readonly lifeMs: number;
 }
 
 const silent: Tell = { say: () => {}, note: () => {} };
@@ -48,7 +46,7 @@ const patienceMs = 1000;
 export function challenge(request: ChallengeRequest, setting: Partial<ChallengeSetting> = {}): Composer {
   requireChallenge(request);
   const usual = { tell: silent, isOneEnough: false, now: Date.now, limits: usualLimits };
-  return new Challenges(request, { ...usual, lifeMs: challengeLifeMs - marginMs, ...setting });
+  return new Challenges(request, { ...usual, ...setting });
 }
 
 function requireChallenge({ port, siteKey, site, door, sign }: ChallengeRequest): void {
@@ -81,11 +79,19 @@ function requireKey(sign: unknown): void {
   if (typeof sign === 'object' && sign !== null) {
     const given = (['gpg', 'keyFile', 'ssh'] as const).filter(name => name in sign);
     const value = given.length === 1 ? (sign as Record<string, unknown>)[given[0]!] : undefined;
-    if (typeof value === 'string' && value !== '') return;
+    if (typeof value === 'string' && isOneLine(value)) {
+      requirePassword(sign);
+      return;
+    }
   }
   throw new TypeError(
     '"sign" expected a function, or an object with "gpg", "keyFile" or "ssh", one of the three',
   );
+}
+
+function requirePassword({ password }: { readonly password?: unknown }): void {
+  if (password === undefined || typeof password === 'string' || typeof password === 'function') return;
+  throw new TypeError('"sign.password" expected a text, or a function that gives one');
 }
 
 function siteOf({ siteKey, site = '' }: ChallengeRequest): KnownSite {
@@ -97,6 +103,10 @@ interface Made {
   readonly compositions: readonly Composition[];
   /** When its oldest challenge was asked for, by `performance.now()`. */
   readonly askedAt: number;
+}
+
+function isGood({ askedAt }: Made): boolean {
+  return performance.now() - askedAt < challengeLifeMs - marginMs;
 }
 
 class Challenges implements Composer {
@@ -120,20 +130,16 @@ class Challenges implements Composer {
     signal?: AbortSignal,
   ): Promise<readonly Composition[]> {
     const places = targets.map(({ address }) => address).join(' ');
-    if (this.#made?.places === places && this.#isGood(this.#made)) return this.#made.compositions;
+    if (this.#made?.places === places && isGood(this.#made)) return this.#made.compositions;
     this.#key ??= await openKey(this.#request.sign, this.#setting.tell, signal);
     for (let isAgain = false; ; isAgain = true) {
       const made = await this.#answer(targets, this.#key, warn, signal);
       if (made.askedAt === undefined) return made.compositions;
       this.#made = { ...made, places, askedAt: made.askedAt };
-      if (this.#isGood(this.#made)) return made.compositions;
+      if (isGood(this.#made)) return made.compositions;
       if (isAgain) throw tooSlow(this.#key);
       this.#setting.tell.say('signing took longer than a challenge is good for: asking for another');
     }
-  }
-
-  #isGood({ askedAt }: Made): boolean {
-    return performance.now() - askedAt < this.#setting.lifeMs;
   }
 
   async #answer(targets: readonly Target[], key: OpenedKey, warn: Warn, signal: AbortSignal | undefined) {
@@ -142,9 +148,14 @@ class Challenges implements Composer {
     const onHello = ({ address }: Target) => tell.note(`hello to ${address}, UDP port ${port}`);
     const asking = { site: siteOf(this.#request), door, port, now, limits, isOneEnough, signal, onHello };
     const askers = await ask(targets, asking);
-    requireAnswer(askers, port);
+    requireAnswer(askers, port, now());
     const compositions: Composition[] = [];
-    for (const asker of chosen(askers, isOneEnough)) {
+    const answering = chosen(askers, isOneEnough);
+    const count = answering.filter(({ answer }) => answer !== undefined).length;
+    if (key.asks === 'touch' && count > 1) {
+      tell.say(`${count} addresses are signed for, each with a touch; for one alone: -4, -6 or --wait PORT`);
+    }
+    for (const asker of answering) {
       compositions.push(await this.#composeFor(asker, key, warn, signal));
     }
     const times = askers.flatMap(({ answer }) => (answer === undefined ? [] : [answer.askedAt]));
@@ -202,19 +213,25 @@ function chosen(askers: readonly Asker[], isOneEnough: boolean): readonly Asker[
   return isOneEnough && first !== undefined ? [first] : askers;
 }
 
-function requireAnswer(askers: readonly Asker[], port: number): void {
+function requireAnswer(askers: readonly Asker[], port: number, time: number): void {
   if (askers.some(({ answer }) => answer !== undefined)) return;
   const silent = askers.filter(({ failure }) => failure === undefined);
   // That is told as for any knock.
   if (silent.length === 0) return;
-  const addresses = silent.map(({ target }) => target.address).join(', ');
-  throw new KnockError('no-answer', `no answer from ${addresses}, UDP port ${port}`, {
-    hint: 'whatever is wrong, it looks like this: check --port, the site key, the name of the door and the clocks; on the server: portknockd status',
+  const addresses = silent.map(({ target, unsent }) => target.address + (unsent ? ` (${unsent})` : ''));
+  throw new KnockError('no-answer', `no answer from ${addresses.join(', ')}, UDP port ${port}`, {
+    hint: silent.every(({ unsent }) => unsent !== undefined)
+      ? `nothing was sent: let UDP to port ${port} out of the firewall of this machine, and check the network`
+      : `whatever is wrong, it looks like this: check --port, the site key, the name of the door and the clocks (here it is ${new Date(time).toISOString()}); on the server: portknockd status`,
   });
 }
 
-function requireSignature({ kind, signature }: ChallengeSignature, { name }: OpenedKey): void {
-  if (!signatureKinds.includes(kind) || !(signature instanceof Uint8Array)) {
+function requireSignature(
+  signed: ChallengeSignature | null | undefined,
+  { name }: OpenedKey,
+): asserts signed {
+  const { kind, signature } = signed ?? {};
+  if (kind === undefined || !signatureKinds.includes(kind) || !(signature instanceof Uint8Array)) {
     throw new TypeError('"sign" expected to give { kind: "openpgp" or "ssh", signature: bytes }');
   }
   if (signature.length >= shortestSignature && signature.length <= longestSignature) return;

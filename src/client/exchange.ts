@@ -54,6 +54,8 @@ export interface Asker {
   readonly target: Target;
   readonly answer: Answer | undefined;
   readonly failure: string | undefined;
+  /** The system's word for why the last hello was not sent, as where a firewall of this machine keeps it in. */
+  readonly unsent: string | undefined;
 }
 
 export interface Answer {
@@ -109,6 +111,7 @@ class Line implements Asker {
   readonly settled: Promise<void>;
   answer: Answer | undefined;
   failure: string | undefined;
+  unsent: string | undefined;
   readonly #asking: Asking;
   readonly #socket: Socket;
   readonly #sent: Sent[] = [];
@@ -148,8 +151,11 @@ class Line implements Asker {
     const { payload, asked } = composeHello(site, door, time, randomBytes(helloRandomLength));
     this.#sent.push({ asked, time, askedAt: performance.now() });
     onHello(this.target);
-    // What the system says of one may be its answer to the one before.
-    this.#socket.send(payload, () => {});
+    this.#socket.send(payload, error => {
+      const code = error === null ? undefined : errorCode(error);
+      // That is what came of the one before.
+      this.unsent = code === 'ECONNREFUSED' ? undefined : code;
+    });
   }
 
   close(): void {

@@ -1,6 +1,8 @@
 /** Passwords of files: from a file, the environment or the person at the terminal; never from the command line, which ps shows. */
+import { openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
+import { ReadStream } from 'node:tty';
 import { OperatorError } from '../system/error.js';
 import { readPassphraseFile } from '../system/secret.js';
 
@@ -16,24 +18,35 @@ export async function findPassword(file: string | undefined, purpose: string): P
   if (file !== undefined) return readPassphraseFile(file);
   const found = process.env[passwordVariable];
   if (found !== undefined) return found;
-  if (process.stdin.isTTY && process.stderr.isTTY) return askPassword(`password of ${purpose}: `);
+  const terminal = process.stderr.isTTY ? openTerminal() : undefined;
+  if (terminal !== undefined) return askPassword(`password of ${purpose}: `, terminal);
   throw new OperatorError('no-password', `no password for ${purpose}`, {
     hint: `give --password-file FILE, or ${passwordVariable} in the environment; at a terminal it is asked for`,
   });
+}
+
+/** Where the person types; for a ProxyCommand that is not standard input, which is ssh's. */
+function openTerminal(): ReadStream | undefined {
+  if (process.stdin.isTTY) return process.stdin;
+  try {
+    return new ReadStream(openSync('/dev/tty', 'r'));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Lines that came together with the one that was asked for, as where both of two are pasted. */
 const cameAhead: string[] = [];
 
 /** Asks at the terminal, which shows nothing of what is typed. @throws OperatorError `no-password` where nothing is */
-export async function askPassword(question: string): Promise<string> {
+export async function askPassword(question: string, input: ReadStream = process.stdin): Promise<string> {
   const ahead = cameAhead.shift();
   if (ahead !== undefined) {
     process.stderr.write(`${question}\n`);
     return ahead;
   }
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const lines = createInterface({ input: process.stdin, output: silent, terminal: true, historySize: 0 });
+  const lines = createInterface({ input, output: silent, terminal: true, historySize: 0 });
   process.stderr.write(question);
   try {
     return await new Promise((resolve, reject) => {
@@ -44,5 +57,6 @@ export async function askPassword(question: string): Promise<string> {
   } finally {
     process.stderr.write('\n');
     lines.close();
+    if (input !== process.stdin) input.destroy();
   }
 }

@@ -53,6 +53,8 @@ export class Screen {
 
   /** What a person who waits should know. */
   say(message: string): void {
+    // What it tells of may ask at this terminal, and would be drawn over.
+    this.clear();
     if (!this.#choice.quiet) this.#print(message);
   }
 

@@ -28,10 +28,15 @@ const shortestModulus = 2048;
 const longestModulus = 16384;
 const ed25519Length = 32;
 
+/** Each with what stands before a point in a SubjectPublicKeyInfo (RFC 5480 section 2). */
 const curves = {
-  nistp256: { jwk: 'P-256', size: 32, hash: 'sha256' },
-  nistp384: { jwk: 'P-384', size: 48, hash: 'sha384' },
-  nistp521: { jwk: 'P-521', size: 66, hash: 'sha512' },
+  nistp256: {
+    size: 32,
+    hash: 'sha256',
+    head: '3059301306072a8648ce3d020106082a8648ce3d030107034200',
+  },
+  nistp384: { size: 48, hash: 'sha384', head: '3076301006072a8648ce3d020106052b81040022036200' },
+  nistp521: { size: 66, hash: 'sha512', head: '30819b301006072a8648ce3d020106052b8104002303818600' },
 } as const;
 type Curve = keyof typeof curves;
 
@@ -108,12 +113,13 @@ function readEcdsa(
 ): SshPublicKey | undefined {
   const [name, point] = [reader.name(), reader.string()];
   const application = isHardware ? reader.string() : undefined;
-  const { jwk, size, hash } = curves[curve];
+  const { size, hash, head } = curves[curve];
   // RFC 5656 section 3.1 allows compressed points; no program writes them.
   const isWhole = point?.length === 1 + 2 * size && point[0] === 4;
   if (!reader.isDone || name !== curve || point === undefined || !isWhole) return undefined;
-  const [x, y] = [base64url(point.subarray(1, 1 + size)), base64url(point.subarray(1 + size))];
-  const key = createPublicKey({ key: { kty: 'EC', crv: jwk, x, y }, format: 'jwk' });
+  // As a JWK it would be multiplied by the order of the curve, a millisecond each; all of its points have that order.
+  const spki = Buffer.concat([Buffer.from(head, 'hex'), point]);
+  const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
   return { type, kind: 'ecdsa', key, size, hash, application };
 }
 

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { udp } from '../net/packet.js';
 import { readKeyFile } from '../system/secret.js';
 import { BackendReader } from './backend.js';
-import type { Capture, ChallengeSettings, SignerClientSettings } from './config.js';
+import type { Capture, ChallengeSettings } from './config.js';
 import type { Clients, Doors } from './identities.js';
-import { keysOf } from './keynames.js';
+import { writtenKeys } from './keyfiles.js';
+import { describeSharedKey, keysOf, type SharedKey, sharedKeys } from './keynames.js';
 import { formatService, type Table } from './schema.js';
-import type { Path } from './toml.js';
 
 type Key = keyof Table<'challenge'>;
 
@@ -95,23 +95,23 @@ export class ChallengeReader extends BackendReader {
     this.#wrong('verify_with', 'there is no program gpgv', 'apt install gpgv');
   }
 
-  /** Whose signature would it be? */
+  /** Whose signature would it be? Of what clients write into files of their own, nothing is a mistake. */
   #requireOwnKeys(clients: Clients): void {
-    const first = new Map<string, string>();
-    for (const { client, path } of clients) {
-      if (client.kind !== 'signer' || client.revoked) continue;
-      for (const { name, from } of keysOf(client)) {
-        const owner = first.get(name);
-        if (owner === undefined) first.set(name, client.name);
-        else if (owner !== client.name)
-          this.#sharedKey(client, path, from, `${name} is that of client "${owner}"`);
-      }
+    const written = new Map(
+      this.keySources.map(source => [source.client, keysOf({ openpgp: [], ssh: writtenKeys(source) })]),
+    );
+    const isOurs = (client: string, { name, from }: SharedKey) =>
+      from === 'openpgp' || written.get(client)?.some(key => key.name === name) === true;
+    const warnings: string[] = [];
+    for (const shared of sharedKeys(clients.map(({ client }) => client))) {
+      const { name, from, owner, client } = shared;
+      const path = [...(clients.find(each => each.client.name === client)?.path ?? []), from];
+      if (isOurs(client, shared) && isOurs(owner, shared)) {
+        const hint = "one client can have several doors, and a key is one client's";
+        this.mistake(path, `client "${client}": its key ${name} is that of client "${owner}"`, hint);
+      } else warnings.push(`${this.file}:${this.place(path).line}: ${describeSharedKey(shared)}`);
     }
-  }
-
-  #sharedKey({ name }: SignerClientSettings, path: Path, from: 'openpgp' | 'ssh_keys', what: string): void {
-    const hint = "one client can have several doors, and a key is one client's";
-    this.mistake([...path, from], `client "${name}": its key ${what}`, hint);
+    this.warnings.push(...warnings.slice(0, mostShared));
   }
 
   #warn({ stealth }: Table<'challenge'>, clients: Clients): void {
@@ -132,6 +132,8 @@ export class ChallengeReader extends BackendReader {
   }
 }
 
+/** Warnings of keys that are several clients'. */
+const mostShared = 10;
 const keyHint = 'make one: openssl rand -hex 32 > challenge.key; chmod 600 challenge.key';
 
 function isInPath(program: string): boolean {

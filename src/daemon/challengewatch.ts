@@ -54,7 +54,8 @@ export class ChallengeWatch {
   readonly #judging: Judging;
   readonly #troubleQuota = new Quota(troubleQuota, spanMs);
   readonly #strangersQuotas = new Map(reasons.map(reason => [reason, new Quota(strangersQuota, spanMs)]));
-  readonly #startedAt = Date.now();
+  /** By a clock that nobody sets. */
+  readonly #begunAt = performance.now();
   readonly #random = Buffer.alloc(answerRandomLength * packetsDrawn);
   #drawn = packetsDrawn;
   #method: Challenge | undefined;
@@ -94,7 +95,7 @@ export class ChallengeWatch {
     if (settings === undefined) return;
     const site = buildChallenges(settings);
     if (this.#method === undefined)
-      this.#method = new Challenge(site, randomBytes(secretLength), this.#startedAt);
+      this.#method = new Challenge(site, randomBytes(secretLength), this.#startedAt());
     else this.#method.site = site;
   }
 
@@ -102,6 +103,7 @@ export class ChallengeWatch {
   hear(packet: Packet, device: number): void {
     const { counters, memory } = this.#with;
     counters[packet.payload.length === helloLength ? 'hellos' : 'responses']++;
+    if (this.#method !== undefined) this.#method.startedAt = this.#startedAt();
     const verdict = this.#method?.recognise(packet, this.#draw(), once => memory.isHeard(once));
     if (verdict === undefined) counters['challenges malformed']++;
     else if (verdict.outcome === 'answer') this.#answer(verdict, packet, device);
@@ -118,6 +120,11 @@ export class ChallengeWatch {
     this.#with.counters.knocks++;
     const { source, at: value, door, client, serial = '' } = decision;
     this.#with.tell(encodeFrame('open', { value, source, door, client, serial }));
+  }
+
+  /** A machine may begin with a clock that is hours ahead, or in 1970, and be told the time afterwards. */
+  #startedAt(): number {
+    return Date.now() - Math.ceil(performance.now() - this.#begunAt);
   }
 
   #answer({ payload }: Answer, packet: Packet, device: number): void {

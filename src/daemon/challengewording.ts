@@ -26,7 +26,7 @@ const flawTexts: Readonly<Record<Flaw, string>> = {
     'its hardware key asked for no PIN or finger, and verify-required stands in authorized_keys; make the key with ssh-keygen -O verify-required',
   'other-source': 'from= in authorized_keys does not let this key in from this address',
   'not-judged':
-    'its signature could not be judged, for the thread or gpgv failed: the log says more; let the client try again',
+    'its signature could not be judged: the thread for that failed, which the log says, or gpgv (verify_with) could not be run, took longer than 5s, or has no room for its keyring (df /tmp); let the client try again',
 };
 
 const reasonTexts: Readonly<Record<string, string>> = {

@@ -208,7 +208,8 @@ export function removeClient(config: Config, name: string): void {
   const index = config.clients.findIndex(client => client.name === name);
   if (index < 0) {
     const known = config.clients.map(client => client.name).join(', ');
-    throw new OperatorError('no-client', `there is no client "${name}"`, { hint: `clients are: ${known}` });
+    const hint = known === '' ? 'there is none at all' : `clients are: ${known}`;
+    throw new OperatorError('no-client', `there is no client "${name}"`, { hint });
   }
   if (config.clients[index]!.revoked)
     throw new OperatorError('revoked', `client "${name}" has been removed already`);

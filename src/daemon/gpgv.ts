@@ -84,7 +84,7 @@ export class Gpgv {
   }
 
   /** Never fails: where gpgv cannot be run, or says what it must not, a signature is not judged. */
-  async judge({ text, signature, at }: Omit<Signed, 'kind' | 'source'>): Promise<Judgement> {
+  async judge({ text, signature, at }: Pick<Signed, 'text' | 'signature' | 'at'>): Promise<Judgement> {
     if (!isOneSignaturePacket(signature)) return nobody('malformed');
     const status = await this.#run(text, signature);
     const found = status === undefined ? 'not-judged' : readStatus(status);

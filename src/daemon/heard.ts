@@ -84,9 +84,13 @@ export class Heard {
     for (const place of damaged) this.#times[place] = until;
   }
 
-  /** @param digest 32 bytes @param time that the datagram carries, milliseconds since 1970 */
-  isHeard(digest: Uint8Array, time: number): boolean {
-    return time <= Math.max(this.#forgotten, this.#floor.inherited) || this.#held.has(keyOf(digest));
+  /**
+   * @param digest 32 bytes @param time that the datagram carries, milliseconds since 1970
+   * @param isAnswer whether it answers what this process has asked: it need not wait for what an earlier boot has left
+   */
+  isHeard(digest: Uint8Array, time: number, isAnswer = false): boolean {
+    const inherited = isAnswer ? 0 : this.#floor.inherited;
+    return time <= Math.max(this.#forgotten, inherited) || this.#held.has(keyOf(digest));
   }
 
   /** The digests that are held, the first 16 bytes of each, one behind the other. */

@@ -3,7 +3,9 @@
  *
  * It is given one after the other, so that what hangs or ends it takes no other along.
  */
+
 import type { Claim, Judgement } from '../methods/challenge/site.js';
+import { isIPv4Mapped } from '../net/address.js';
 import type { Answer, Order, SignatorySettings } from './signatory.js';
 import { type Failure, Thread, usualPatience } from './thread.js';
 
@@ -16,6 +18,8 @@ export interface JudgingEvents {
 
 /** Each has answered a challenge of ours, and so is no noise; the newest falls, for the others came first. */
 const mostWaiting = 256;
+/** Of one source: whoever may ask, and signs with anything, does not keep the others out. */
+const mostOfOne = 16;
 /** How long gpgv may take for one, beyond what the thread may by itself. */
 const programMs = 5000;
 const notJudged: Judgement = { flaw: 'not-judged', client: undefined, key: undefined };
@@ -54,11 +58,16 @@ export class Judging {
 
   judge(claim: Claim): void {
     if (this.#settings === undefined) return;
-    if (this.#waiting.length >= mostWaiting) this.#events.dropped();
+    if (this.#waiting.length >= mostWaiting || this.#countOf(claim) >= mostOfOne) this.#events.dropped();
     else {
       this.#waiting.push(claim);
       this.#handOver();
     }
+  }
+
+  #countOf({ source }: Claim): number {
+    const from = networkOf(source);
+    return this.#waiting.filter(claim => networkOf(claim.source).equals(from)).length;
   }
 
   #tellAll(): void {
@@ -93,4 +102,10 @@ export class Judging {
     this.#events.trouble(`signatory-${what}`);
     this.#conclude(notJudged);
   }
+}
+
+/** Whoever has one IPv6 address has all of its network. */
+function networkOf(source: Uint8Array): Buffer {
+  const length = isIPv4Mapped(source) ? source.length : source.length / 2;
+  return Buffer.from(source.buffer, source.byteOffset, length);
 }

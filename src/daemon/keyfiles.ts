@@ -4,12 +4,13 @@
  *
  * Files of SSH are their users' own: what is wrong there costs that user his keys, and is never a mistake of the configuration.
  */
+import { createHash } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readAuthorizedKey, readAuthorizedKeys } from '../methods/challenge/authorized.js';
 import type { OpenpgpKey, SshKey } from '../methods/challenge/site.js';
 import { errorCode, OperatorError, type Place } from '../system/error.js';
-import { type KeyringKey, readKeyring, selectKey } from '../system/keyring.js';
+import { type KeyringFile, type KeyringKey, readKeyring, selectKey } from '../system/keyring.js';
 import { readTrustedFile } from '../system/trusted.js';
 import type { KeySource } from './config.js';
 
@@ -38,17 +39,24 @@ export function isSshKey(text: string): boolean {
   return /(?:^|[\s,"])(?:ssh|ecdsa|sk)-[\w@.-]+\s+AAAA/.test(text);
 }
 
+/** Those of a client that the administrator wrote himself, rather than a file that may be the client's own. */
+export function writtenKeys({ ssh }: KeySource): readonly SshKey[] {
+  return ssh.filter(isSshKey).flatMap(text => keyItself(text).keys);
+}
+
 /** What the keys of clients are read from. The keyring is read once, and only where somebody needs it. */
 export class KeyFiles {
   readonly #path: string | undefined;
   readonly #place: Place;
+  readonly #read: ReadKeyring;
   #keyring: readonly KeyringKey[] | undefined;
   #hasFailed = false;
 
   /** @param place where the keyring is named */
-  constructor(path: string | undefined, place: Place) {
+  constructor(path: string | undefined, place: Place, read: ReadKeyring = readKeyring) {
     this.#path = path;
     this.#place = place;
+    this.#read = read;
   }
 
   /** @throws OperatorError where the keyring cannot be read; later there are no keys in it, and nothing is wrong */
@@ -74,7 +82,7 @@ export class KeyFiles {
     if (this.#path === undefined || this.#hasFailed) return undefined;
     if (this.#keyring !== undefined) return this.#keyring;
     this.#hasFailed = true;
-    this.#keyring = openKeyring(this.#path, this.#place);
+    this.#keyring = openKeyring(this.#path, this.#place, this.#read);
     this.#hasFailed = false;
     return this.#keyring;
   }
@@ -87,18 +95,54 @@ export class KeyFiles {
       return found.keys;
     });
     return {
-      keys: unique(keys, ({ blob }) => Buffer.from(blob).toString('latin1')),
+      // One key may be in several lines, of which sshd too takes the first that lets it in.
+      keys: unique(keys, ({ blob, ...line }) => Buffer.from(blob).toString('latin1') + JSON.stringify(line)),
       faults: revoked ? [] : faults,
+    };
+  }
+}
+
+export type ReadKeyring = (files: readonly KeyringFile[], place: Place) => readonly KeyringKey[];
+
+/** Keys that have expired since are still found by their user ids until then; their signatures are refused all the same. */
+const longestMemoryMs = 600_000;
+
+/**
+ * Reads a keyring that is as it was the last time only every ten minutes: that may take seconds, for which everybody
+ * waits, and any user can have all keys read again by writing to his own.
+ */
+export function readingRarely(read: ReadKeyring = readKeyring): ReadKeyring {
+  let last: { readonly digest: string; readonly at: number; readonly find: () => readonly KeyringKey[] };
+  return (files, place) => {
+    const hash = createHash('sha256');
+    for (const { path, bytes } of files) hash.update(`${path}\0${bytes.length}\0`).update(bytes);
+    const digest = hash.digest('hex');
+    if (last?.digest !== digest || performance.now() - last.at > longestMemoryMs) {
+      const find = outcomeOf(() => read(files, place));
+      last = { digest, at: performance.now(), find };
+    }
+    return last.find();
+  };
+}
+
+/** What comes of it, again and again. */
+function outcomeOf<Value>(act: () => Value): () => Value {
+  try {
+    const value = act();
+    return () => value;
+  } catch (error) {
+    return () => {
+      throw error;
     };
   }
 }
 
 type Flaw = Omit<KeyFault, 'key' | 'index'>;
 
-function openKeyring(path: string, place: Place): readonly KeyringKey[] {
+function openKeyring(path: string, place: Place, read: ReadKeyring): readonly KeyringKey[] {
   try {
     const paths = statSync(path).isDirectory() ? filesIn(path) : [path];
-    return readKeyring(
+    return read(
       paths.map(file => ({ path: file, bytes: readTrustedFile(file, longestFile) })),
       place,
     );

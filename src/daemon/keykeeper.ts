@@ -6,8 +6,8 @@
 import type { OpenpgpKey, SshKey } from '../methods/challenge/site.js';
 import { OperatorError } from '../system/error.js';
 import type { ClientSettings, Config, KeySource, KeySources } from './config.js';
-import { type KeyFault, KeyFiles } from './keyfiles.js';
-import { describeFreshKeys, keysOf, withOwnKeys } from './keynames.js';
+import { type KeyFault, KeyFiles, type ReadKeyring, readingRarely } from './keyfiles.js';
+import { describeFreshKeys, describeSharedKey, keysOf, sharedKeys, withOwnKeys } from './keynames.js';
 import { KeyWatch, type Pace } from './keywatch.js';
 import type { Log } from './log.js';
 
@@ -20,19 +20,23 @@ interface ReadKeys {
 /** The keys of each client by name. */
 export type FreshKeys = ReadonlyMap<string, ReadKeys>;
 
+/** Of keys that are several clients' now, each time. */
+const mostTold = 10;
 const none: KeySources = { keyring: undefined, clients: [] };
 
 export class KeyKeeper {
   readonly #log: Log;
   readonly #take: (keys: FreshKeys) => void;
   readonly #watch: KeyWatch;
+  readonly #readKeyring: ReadKeyring;
   #sources = none;
   /** What was said the last time: it is said once. */
   #said: ReadonlySet<string> = new Set();
 
   /** @param take told the keys whenever they were read again */
-  constructor(log: Log, take: (keys: FreshKeys) => void, pace?: Pace) {
+  constructor(log: Log, take: (keys: FreshKeys) => void, pace?: Pace, read?: ReadKeyring) {
     this.#log = log;
+    this.#readKeyring = readingRarely(read);
     this.#take = take;
     const failed = (why: string) =>
       this.#warn(`files with keys cannot be watched (${why}): send SIGHUP when they have changed`);
@@ -52,7 +56,7 @@ export class KeyKeeper {
 
   #read(): void {
     const { keyring, clients } = this.#sources;
-    const files = new KeyFiles(keyring, {});
+    const files = new KeyFiles(keyring, {}, this.#readKeyring);
     const said = new Set<string>();
     const keys = clients.map(source => [source.client, this.#readFor(source, files, said)] as const);
     for (const text of said) if (!this.#said.has(text)) this.#warn(text);
@@ -100,6 +104,10 @@ export function withKeys(config: Config, keys: FreshKeys, log: Log): Config {
     return next;
   });
   const next = { ...config, clients: withOwnKeys(clients) };
+  const before = new Set(sharedKeys(config.clients).map(describeSharedKey));
+  const shared = sharedKeys(next.clients).map(describeSharedKey);
+  for (const text of shared.filter(text => !before.has(text)).slice(0, mostTold))
+    log.warn({ event: 'keys' }, text);
   if (changed.length > 0) log.info({ event: 'keys' }, describeFreshKeys(next, changed));
   return next;
 }

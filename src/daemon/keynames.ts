@@ -9,11 +9,39 @@ export interface NamedKey {
   readonly from: 'openpgp' | 'ssh_keys';
 }
 
+/** Each once, in how many lines of a file it may be. */
 export function keysOf({ openpgp, ssh }: Pick<SignerClientSettings, 'openpgp' | 'ssh'>): NamedKey[] {
-  return [
+  const keys: NamedKey[] = [
     ...openpgp.map(key => ({ name: openpgpName(key), from: 'openpgp' as const })),
     ...ssh.map(key => ({ name: sshName(key), from: 'ssh_keys' as const })),
   ];
+  return [...new Map(keys.map(key => [key.name, key])).values()];
+}
+
+/** A key that two clients have who may use it. */
+export interface SharedKey extends NamedKey {
+  /** The first of them in the configuration. */
+  readonly owner: string;
+  readonly client: string;
+}
+
+export function sharedKeys(clients: readonly ClientSettings[]): SharedKey[] {
+  const first = new Map<string, string>();
+  const shared: SharedKey[] = [];
+  for (const client of clients) {
+    if (client.kind !== 'signer' || client.revoked) continue;
+    for (const key of keysOf(client)) {
+      const owner = first.get(key.name);
+      if (owner === undefined) first.set(key.name, client.name);
+      else if (owner !== client.name) shared.push({ ...key, owner, client: client.name });
+    }
+  }
+  return shared;
+}
+
+/** Where it is somebody's own file that says so. */
+export function describeSharedKey({ name, owner, client }: SharedKey): string {
+  return `client "${client}": its key ${name} is that of client "${owner}" too, and counts as that of the first who has the door; see who wrote it there`;
 }
 
 function openpgpName({ fingerprint }: OpenpgpKey): string {

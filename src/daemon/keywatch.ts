@@ -5,7 +5,7 @@
  * what has changed is looked at in the files' state, so that an event costs one look and news is told once in five seconds at
  * most. Nothing runs while nothing happens. What another machine changes in a network's file system is not noticed.
  */
-import { type FSWatcher, lstatSync, opendirSync, realpathSync, statSync, watch } from 'node:fs';
+import { type FSWatcher, lstatSync, opendirSync, readlinkSync, realpathSync, statSync, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorCode } from '../system/error.js';
 
@@ -17,6 +17,9 @@ const tickMs = 100;
 /** Each costs memory of the kernel's; beyond them changes are not noticed. */
 const mostFolders = 1024;
 const mostEntries = 4096;
+/** Of one path, and of names on the way: its owner may make as many as he likes. */
+const mostLinks = 8;
+const mostNames = 256;
 
 interface Listener {
   /** Files have changed: told once in five seconds at most. */
@@ -146,17 +149,23 @@ export class KeyWatch {
 function foldersOf(paths: readonly string[]): string[] {
   const folders = paths.flatMap(path => {
     const near = nearest(dirname(path));
-    const real = realFolders(path);
-    return [near, ...real];
+    return [near, ...realFolders(path), ...linkFolders(path)];
   });
   return [...new Set(folders)];
 }
 
 function nearest(folder: string): string {
   const parent = dirname(folder);
-  return parent === folder || statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true
-    ? folder
-    : nearest(parent);
+  return parent === folder || isFolder(folder) ? folder : nearest(parent);
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    // Missing or shut, or a link that leads to itself: its owner may make of it what he likes.
+    return false;
+  }
 }
 
 function realFolders(path: string): string[] {
@@ -165,6 +174,33 @@ function realFolders(path: string): string[] {
     return statSync(real).isDirectory() ? [real, dirname(real)] : [dirname(real)];
   } catch {
     return [];
+  }
+}
+
+/** The folders of the links that lead to a file: one of them may be made to lead elsewhere. */
+function linkFolders(path: string): string[] {
+  const folders: string[] = [];
+  const names = path.split('/');
+  let at = '/';
+  for (let taken = 0; names.length > 0 && folders.length < mostLinks && taken < mostNames; taken++) {
+    const next = join(at, names.shift()!);
+    const target = linkTarget(next);
+    if (target === undefined) at = next;
+    else {
+      folders.push(at);
+      names.unshift(...target.split('/'));
+      if (target.startsWith('/')) at = '/';
+    }
+  }
+  return folders;
+}
+
+/** Undefined where it is no link. */
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
   }
 }
 

@@ -38,7 +38,7 @@ export class Memory implements KnockMemory {
 
   isHeard(once: Once): boolean {
     if ('clientId' in once) return once.time <= this.#ledger.lastAccepted(once.clientId);
-    return this.heard?.isHeard(once.digest, once.time) === true;
+    return this.heard?.isHeard(once.digest, once.time, once.isAnswer) === true;
   }
 
   accept(once: Once): void {

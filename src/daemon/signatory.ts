@@ -30,6 +30,7 @@ const notJudged: Judgement = { flaw: 'not-judged', client: undefined, key: undef
 
 class Signatory {
   readonly #say: (answer: Answer) => void;
+  #all: readonly Signer[] = [];
   #signers = new Signers([]);
   #verifyWith: SignatorySettings['verifyWith'] = 'openpgpjs';
   /** Undefined where it is not asked for, or cannot be had. */
@@ -53,6 +54,7 @@ class Signatory {
   }
 
   async #adopt({ signers, verifyWith }: SignatorySettings): Promise<void> {
+    this.#all = signers;
     this.#signers = new Signers(signers);
     this.#verifyWith = verifyWith;
     this.#gpgv?.close();
@@ -62,6 +64,8 @@ class Signatory {
   async #judge(claim: Claim): Promise<Judgement> {
     try {
       if (claim.kind === 'ssh' || this.#verifyWith === 'openpgpjs') return await this.#signers.judge(claim);
+      // The disk may have been full before.
+      this.#gpgv ??= await startGpgv(this.#all);
       return (await this.#gpgv?.judge(claim)) ?? notJudged;
     } catch {
       return notJudged;

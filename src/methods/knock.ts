@@ -32,7 +32,12 @@ export type Reason = (typeof reasons)[number];
  */
 export type Once =
   | { readonly clientId: number; readonly time: number }
-  | { readonly digest: Uint8Array; readonly time: number };
+  | {
+      readonly digest: Uint8Array;
+      readonly time: number;
+      /** It answers what this process has asked: one from before its start is none. */
+      readonly isAnswer?: boolean;
+    };
 
 declare const authenticated: unique symbol;
 

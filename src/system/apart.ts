@@ -23,7 +23,7 @@ const mostMegabytes = 256;
 /**
  * Runs a thread's program, which calls `answerApart`. This thread waits.
  * @param program as scripts/bundle.mjs makes it @param input what can be copied
- * @returns undefined where it did not come to its end in time, or ran out of memory
+ * @returns undefined where it failed, did not come to its end in time, or ran out of memory
  */
 export function runApart<Result extends object>(
   program: URL,
@@ -54,7 +54,11 @@ export function runApart<Result extends object>(
 /** The thread's end of it, once. */
 export async function answerApart<Input>(act: (input: Input) => object | Promise<object>): Promise<void> {
   const { input, port, done } = workerData as Task;
-  port.postMessage(await act(input as Input));
-  Atomics.store(done, 0, 1);
-  Atomics.notify(done, 0);
+  try {
+    port.postMessage(await act(input as Input));
+  } finally {
+    // Where it fails, nobody has to wait until the deadline.
+    Atomics.store(done, 0, 1);
+    Atomics.notify(done, 0);
+  }
 }

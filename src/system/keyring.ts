@@ -66,10 +66,14 @@ export function readKeyring(
   const task: KeyringTask = { files, at: Date.now() };
   const contents = runApart<KeyringContents>(workerPath, task, deadlineMs);
   if (contents === undefined) {
-    throw new OperatorError('bad-keyring', `the keyring takes more than ${deadlineMs / 1000} s to read`, {
-      ...place,
-      hint: 'keep only the keys of clients in it',
-    });
+    throw new OperatorError(
+      'bad-keyring',
+      `the keyring cannot be read, or takes more than ${deadlineMs / 1000} s`,
+      {
+        ...place,
+        hint: 'keep only the keys of clients in it',
+      },
+    );
   }
   if ('keys' in contents) return [...contents.keys];
   const [message, hint] = mistakes[contents.mistake];

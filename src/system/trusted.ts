@@ -22,14 +22,19 @@ const onlyOwn = 0o1000;
 
 /** open(2): only the name is followed, and nothing happens to what is there. Node has no name for it. */
 const pathOnly = 0o10000000;
+const withoutWaiting = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** The bytes of a file that its owner alone can change. @throws OperatorError, which says why not, without a place */
 export function readTrustedFile(path: string, longest: number): Uint8Array {
   try {
     return withFile(path, pathOnly, handle => {
-      requireTrusted(path, fstatSync(handle));
+      const file = fstatSync(handle);
+      requireTrusted(path, file);
+      if (file.size > longest) throw tooLong(path, longest);
+      // Such as the kernel's own, a link to which may lead here: some of them keep their reader until there is news.
+      if (file.size === 0) return new Uint8Array();
       // What was looked at, whatever has the name by now: to open a device may do something.
-      return withFile(`/proc/self/fd/${handle}`, constants.O_RDONLY, fd => readUpTo(fd, path, longest));
+      return withFile(`/proc/self/fd/${handle}`, withoutWaiting, fd => readUpTo(fd, path, longest));
     });
   } catch (error) {
     throw error instanceof OperatorError ? error : unreadable(path, error);
@@ -48,9 +53,14 @@ function withFile<Value>(path: string, flags: number, use: (fd: number) => Value
 function requireTrusted(path: string, file: Stats): void {
   if (!file.isFile()) throw new OperatorError('bad-keys', `${path}: not a file`);
   requireOwnersAlone(path, file.mode);
-  const folder = dirname(realpathSync(path));
+  requireTrustedFolder(dirname(realpathSync(path)));
+}
+
+/** Whoever may write into a folder above could put another in its place. */
+function requireTrustedFolder(folder: string): void {
   const { mode } = statSync(folder);
   if ((mode & onlyOwn) === 0) requireOwnersAlone(folder, mode);
+  if (dirname(folder) !== folder) requireTrustedFolder(dirname(folder));
 }
 
 function requireOwnersAlone(path: string, mode: number): void {
@@ -71,7 +81,11 @@ function readUpTo(fd: number, path: string, longest: number): Uint8Array {
     length += read;
   } while (read > 0 && length <= longest);
   if (length <= longest) return bytes.subarray(0, length);
-  throw new OperatorError('bad-keys', `${path}: has more than ${longest} bytes`);
+  throw tooLong(path, longest);
+}
+
+function tooLong(path: string, longest: number): OperatorError {
+  return new OperatorError('bad-keys', `${path}: has more than ${longest} bytes`);
 }
 
 function unreadable(path: string, error: unknown): OperatorError {

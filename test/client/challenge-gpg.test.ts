@@ -1,12 +1,13 @@
 /** Answers to challenges by OpenPGP: the real gpg with its pinentry, and key files that it wrote; and each of their refusals. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { type KnockError, knock } from '../../src/index.js';
+import { eventually } from '../e2e/harness/eventually.js';
 import { Program, type Scope } from '../e2e/harness/program.js';
 import { ChallengeServer } from './challengeserver.js';
-import { Gnupg } from './gnupg.js';
+import { fingerprintOf, Gnupg } from './gnupg.js';
 import { clientPath, said, User } from './program.js';
 import { SigningSite } from './signingsite.js';
 import { makeSshKey } from './sshagent.js';
@@ -38,9 +39,25 @@ test('gpg asks for a passphrase by its pinentry', async t => {
   const user = new User(t);
   gnupg.answerWith('D secret\\nOK');
   const { stderr } = await site.opens(user, ['--user', users.jane]);
-  assert.equal(stderr, 'portknock: gpg asks for a passphrase, a PIN or a touch of the key\n');
+  assert.match(stderr, /^portknock: gpg asks for a passphrase, a PIN or a touch of the key$/m);
   gnupg.forget();
   assert.equal((await site.opens(user, ['--user', users.jane, '--quiet'])).stderr, '');
+});
+
+test('a touch that gpg says nothing of is told of; with --verbose, the key that signed', async t => {
+  const user = new User(t);
+  const [bin, go] = [`${user.folder}/bin`, `${user.folder}/go`];
+  mkdirSync(bin);
+  const slow = `#!/bin/sh\nuntil [ -e ${go} ]; do sleep 0.05; done\nPATH=\${PATH#*:} exec gpg "$@"\n`;
+  writeFileSync(`${bin}/gpg`, slow, { mode: 0o755 });
+  const env = { ...gnupg.environment, PATH: `${bin}:${process.env['PATH']}` };
+  const argv = [clientPath, ...site.argv('--user', users.john, '--verbose')];
+  const program = new Program(t, process.execPath, argv, { env: { ...user.environment, ...env }, input: '' });
+  await program.line(/^portknock: waiting for gpg to sign; the card or the key may have to be touched$/);
+  writeFileSync(go, '');
+  assert.equal((await program.end()).status, 0, program.output);
+  const fingerprint = await fingerprintOf(gnupg.publicKey(users.john));
+  assert.match(program.stderr, new RegExp(`^portknock: gpg signed with the key ${fingerprint}$`, 'im'));
 });
 
 test('gpg’s refusals, in its own words', async t => {
@@ -58,11 +75,9 @@ test('gpg’s refusals, in its own words', async t => {
   );
   gnupg.answerWith('D wrong\\nOK');
   await site.refuses(user, ['--user', users.jane], [/Bad passphrase/, /passphrase or the PIN was wrong/]);
-  writeFileSync(`${gnupg.home}/gpg-agent.conf`, 'pinentry-program /nonexistent/pinentry\n');
-  gnupg.forget();
+  gnupg.askWith('/nonexistent/pinentry');
   await site.refuses(user, ['--user', users.jane], [/No pinentry/, /apt install pinentry/]);
-  writeFileSync(`${gnupg.home}/gpg-agent.conf`, 'pinentry-program /usr/bin/pinentry-curses\n');
-  gnupg.forget();
+  gnupg.askWith('/usr/bin/pinentry-curses');
   await site.refuses(user, ['--user', users.jane], [/Inappropriate ioctl/, /export GPG_TTY=\$\(tty\)/]);
 });
 
@@ -161,6 +176,51 @@ test('key files that are none, or of the wrong kind', async t => {
 function isMissing(program: string): string | false {
   return spawnSync(program, ['--version']).error !== undefined && `there is no ${program}`;
 }
+
+/** Runs the client as ssh does for a ProxyCommand, with a terminal that is not its input, and answers what it asks there. */
+async function answerAtTerminal(t: Scope, user: User, key: readonly string[], question: string) {
+  const command = `tty; ${process.execPath} ${clientPath} ${site.argv(...key).join(' ')} </dev/null`;
+  const env = { ...user.environment, ...gnupg.environment };
+  const program = new Program(t, 'script', ['-qec', command, '/dev/null'], { env });
+  const terminal = /\/dev\/\S+/.exec(await program.line(/^\/dev\//))![0];
+  // gpg throws away what was typed before it turned the echo off, which is after the question.
+  const isHidden = () => / -echo /.test(execFileSync('stty', ['-a', '-F', terminal]).toString());
+  await eventually(question, () => (program.stdout.includes(question) && isHidden() ? true : undefined));
+  program.write('secret\r');
+  return said(program);
+}
+
+test('the passphrase of a key file is asked for at the terminal of the session', {
+  skip: isMissing('script'),
+}, async t => {
+  const path = gnupg.secretKey(users.jane, 'secret');
+  const { status, stdout } = await answerAtTerminal(
+    t,
+    new User(t),
+    ['--key-file', path],
+    `password of ${path}: `,
+  );
+  assert.equal(status, 0, stdout);
+  assert.match(stdout, /knocked 127\.0\.0\.1 for ssh/);
+  assert.doesNotMatch(stdout, /secret\r/);
+});
+
+test('gpg that is to ask by itself asks at the terminal of the session', {
+  skip: isMissing('script'),
+}, async t => {
+  const user = new User(t);
+  writeFileSync(`${gnupg.home}/gpg.conf`, 'pinentry-mode loopback\n');
+  t.after(() => rmSync(`${gnupg.home}/gpg.conf`));
+  gnupg.forget();
+  const asked = await answerAtTerminal(t, user, ['--user', 'Jane'], 'Enter passphrase: ');
+  assert.equal(asked.status, 0, asked.stdout);
+  gnupg.forget();
+  const env = { ...user.environment, ...gnupg.environment };
+  const alone = ['setsid', '-w', process.execPath, clientPath, ...site.argv('--user', 'Jane')];
+  const refused = await said(new Program(t, 'env', alone, { env, input: '' }));
+  assert.equal(refused.status, 1, refused.stderr);
+  assert.match(refused.stderr, /hint: gpg\.conf says pinentry-mode loopback, and there is no terminal/);
+});
 
 test('pinentry is told of the terminal that the client has', { skip: isMissing('script') }, async t => {
   const user = new User(t);

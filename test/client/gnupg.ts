@@ -13,6 +13,7 @@ export class Gnupg {
   constructor(scope: Scope) {
     this.home = mkdtempSync('/tmp/g-');
     this.environment = { GNUPGHOME: this.home };
+    this.#configure();
     scope.after(() => {
       this.#spawn('gpgconf', ['--kill', 'all']);
       rmSync(this.home, { recursive: true, force: true });
@@ -51,8 +52,18 @@ while read -r line; do
 done
 `;
     writeFileSync(path, script, { mode: 0o700 });
-    writeFileSync(join(this.home, 'gpg-agent.conf'), `pinentry-program ${path}\n`);
+    this.askWith(path);
+  }
+
+  /** Has the agent ask through this program, and know no passphrase. */
+  askWith(pinentry: string): void {
+    this.#configure(`pinentry-program ${pinentry}\n`);
     this.forget();
+  }
+
+  /** Passphrases are made into keys quickly: half a second each otherwise, here and in OpenPGP.js. */
+  #configure(more = ''): void {
+    writeFileSync(join(this.home, 'gpg-agent.conf'), `s2k-count 65536\n${more}`);
   }
 
   /** Ends the agent, and with it what it knows of passphrases. */

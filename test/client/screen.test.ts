@@ -67,3 +67,20 @@ test('every step for those who ask', () => {
     ].join('\n'),
   );
 });
+
+test('what a key waits for is not drawn over', t => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let text = '';
+  const write = (more: string) => {
+    text += more;
+  };
+  const screen = new Screen(choice, { isTTY: true, write });
+  screen.watch({ event: 'waiting', addresses: ['192.0.2.1'] });
+  t.mock.timers.tick(100);
+  assert.match(text, /waiting for port 22/);
+  screen.tell.say('touch the key');
+  const told = text;
+  t.mock.timers.tick(1000);
+  assert.equal(text, told);
+  assert(text.endsWith('\r\x1b[Kportknock: touch the key\n'));
+});

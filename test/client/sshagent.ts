@@ -1,7 +1,6 @@
 /** ssh-agent and keys of SSH, as their users have them. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { eventually } from '../e2e/harness/eventually.js';
+import { readFileSync } from 'node:fs';
 import { Program, type Scope } from '../e2e/harness/program.js';
 
 /** A key pair in files. @returns the path of the private one */
@@ -31,8 +30,8 @@ export class SshAgent {
   /** @param folder a short path */
   static async start(scope: Scope, folder: string): Promise<SshAgent> {
     const path = `${folder}/agent`;
-    new Program(scope, 'ssh-agent', ['-D', '-a', path]);
-    await eventually('ssh-agent listens', () => (existsSync(path) ? true : undefined));
+    // The file is there before it listens; it says so after.
+    await new Program(scope, 'ssh-agent', ['-D', '-a', path]).line(/SSH_AUTH_SOCK/);
     return new SshAgent(path);
   }
 

@@ -65,11 +65,23 @@ test('lines that are no keys are warned of by their number, without their text',
   assert.ok(!warnings.join('\n').includes('secret'));
 });
 
+test('a key in several lines may be used as any of them says', t => {
+  const folder = folderWithKeys(t);
+  const lines = [john.line, `from="192.0.2.1" ${john.line}`, `from="192.0.2.2" ${john.line}`, john.line];
+  writeFile(folder, 'keys', `${lines.join('\n')}\n`);
+  const [client] = read(t, section(), folder).clients;
+  assert.ok(client?.kind === 'signer');
+  assert.deepEqual(
+    client.ssh.map(({ from }) => from),
+    [undefined, '192.0.2.1', '192.0.2.2'],
+  );
+});
+
 test('a file of anything is warned of ten times at most', t => {
   const [names, warnings] = found(t, write('nothing\n'.repeat(10_000)));
   assert.deepEqual(names, []);
   assert.equal(warnings.length, 12);
-  assert.equal(warnings[10], '9: client "john": keys: and 9990 more lines that are no keys');
+  assert.equal(warnings[10], '9: client "john": keys: and 991 more lines that are no keys');
 });
 
 for (const [what, prepare, why] of [
@@ -108,6 +120,11 @@ for (const [what, prepare, why] of [
   });
 }
 
+test('of the files of the kernel nothing is read, whatever link leads there: some keep their reader for ever', t => {
+  const prepare = (folder: string) => symlinkSync('/proc/self/status', join(folder, 'keys'));
+  assert.deepEqual(found(t, prepare), [[], unusable('keys: holds no key')]);
+});
+
 test('what is no file is not opened: who waits at a FIFO waits on', async t => {
   const folder = folderWithKeys(t);
   spawnSync('mkfifo', [join(folder, 'keys')]);
@@ -127,6 +144,17 @@ test('a file in a folder that others may write to is not trusted, whatever link 
     symlinkSync('open/keys', join(folder, 'keys'));
   };
   const why = 'open: others than its owner may write it (mode 0777) (chmod go-w open)';
+  assert.deepEqual(found(t, prepare), [[], unusable(why)]);
+});
+
+test('nor is one in a home that others may write to: they could put another folder in the place of its own', t => {
+  const prepare = (folder: string) => {
+    mkdirSync(join(folder, 'home', '.ssh'), { recursive: true });
+    writeFile(join(folder, 'home', '.ssh'), 'authorized_keys', john.line);
+    chmodSync(join(folder, 'home'), 0o775);
+    symlinkSync('home/.ssh/authorized_keys', join(folder, 'keys'));
+  };
+  const why = 'home: others than its owner may write it (mode 0775) (chmod go-w home)';
   assert.deepEqual(found(t, prepare), [[], unusable(why)]);
 });
 
@@ -209,4 +237,11 @@ test('check says where is asked, and whose keys those are; the log says the port
     check(open).text,
     /^challenges {6}udp\/40000 answers everybody, as "gate", clocks within 5m$/m,
   );
+});
+
+test('a key of somebody else in the own file of a client is warned of, and stops nothing', t => {
+  const prepare = (folder: string) => void writeFile(folder, 'keys', `${jane.line}\n`);
+  const janesClient = `[[client]]\nname = "jane"\nssh_keys = "${jane.line}"\ndoors = ["ssh"]\n`;
+  const text = `13: client "jane": its key ${janes} is that of client "john" too, and counts as that of the first who has the door; see who wrote it there`;
+  assert.deepEqual(found(t, prepare, section() + janesClient), [[janes, janes], [text]]);
 });

@@ -241,7 +241,7 @@ const refused: readonly (readonly [text: string, ...mistakes: string[]])[] = [
     `4: secret.gpg: it holds secret keys, which have no place on a server ${toExport}`,
   ],
   [
-    section('', clientOf('ssh_keys = "john.pub"') + clientOf(`ssh_keys = "${john.line}"`, 'jane')),
+    section('', clientOf(`ssh_keys = "${john.line}"`) + clientOf(`ssh_keys = "${john.line}"`, 'jane')),
     `15: client "jane": its key ssh-ed25519 ${john.fingerprint} is that of client "john" (one client can have several doors, and a key is one client's)`,
   ],
   [

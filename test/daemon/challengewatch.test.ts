@@ -184,3 +184,23 @@ test('over IPv6 nothing is sent where this machine has none', { skip }, async t 
 function count(lines: readonly string[], word: string): number {
   return lines.filter(line => line.startsWith(`${word} `)).length;
 }
+
+test('a clock that is set locks nobody out, and brings no hello from before the start back', {
+  skip,
+}, async t => {
+  const bench = await Bench.start(t);
+  const { payload: old } = bench.hello();
+  await bench.challenge();
+  const now = Date.now.bind(Date);
+  const hourMs = 3_600_000;
+  for (const aheadMs of [-hourMs, hourMs, 0]) {
+    t.mock.method(Date, 'now', () => now() + aheadMs);
+    await bench.challenge();
+  }
+  const counted = bench.counters['refused stale'];
+  t.mock.method(Date, 'now', () => now() - hourMs);
+  bench.hear(old);
+  const before = composeHello({ siteKey }, 'ssh', Date.now() - 30_000, randomBytes(helloRandomLength));
+  bench.hear(before.payload);
+  assert.equal(bench.counters['refused stale'], counted + 2);
+});

@@ -289,3 +289,15 @@ test('the floor falls after a clock was set back only once digests are durable b
     assert.equal(both.delayOf(noon + hour) === undefined, !isSafe);
   }
 });
+
+test('what an earlier boot has left keeps no answer to this process waiting, but one that was heard', t => {
+  const path = newPath(t);
+  const late = { inherited: noon + 3_600_000, covers: () => false } as unknown as Floor;
+  const fd = openHeardFile(path);
+  t.after(() => closeSync(fd));
+  const heard = new Heard(fd, late, skewMs, () => noon);
+  const words = () => [false, true].map(isAnswer => heard.isHeard(digestOf('a'), noon, isAnswer));
+  assert.deepEqual(words(), [true, false]);
+  heard.accept(digestOf('a'), noon);
+  assert.deepEqual(words(), [true, true]);
+});

@@ -5,10 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { Judging } from '../../src/daemon/judging.js';
 import type { SignatorySettings } from '../../src/daemon/signatory.js';
 import type { Claim, Judgement } from '../../src/methods/challenge/site.js';
+import { parseAddress } from '../../src/net/address.js';
 import { until } from './logbook.js';
 
 const program = fileURLToPath(new URL('./hesitant.js', import.meta.url));
-const patience = { start: 20_000, batch: 300, restart: 5, longestRestart: 40 };
+const patience = { start: 20_000, batch: 1500, restart: 5, longestRestart: 40 };
 
 function settings(...clients: readonly string[]): SignatorySettings {
   const signer = { doors: [], revoked: false, openpgp: [], ssh: [] };
@@ -32,10 +33,10 @@ class Bench {
     t.after(() => this.judging.configure(undefined));
   }
 
-  claim(door = 'ssh'): void {
+  claim(door = 'ssh', from = '192.0.2.1'): void {
     const bytes = new Uint8Array(32);
     const fixed = { outcome: 'claim', kind: 'ssh', signature: bytes, text: bytes, digest: bytes } as const;
-    this.judging.judge({ ...fixed, door, issuedAt: 1, source: new Uint8Array(16), at: 2 });
+    this.judging.judge({ ...fixed, door, issuedAt: 1, source: parseAddress(from)!, at: 2 });
   }
 
   /** What became of each, in order. */
@@ -81,10 +82,25 @@ test('so many wait and no more, and the newest falls', async t => {
   bench.claim();
   await until(() => bench.judged.length === 1);
   bench.claim('hang');
-  for (let count = 0; count < 300; count++) bench.claim(`door${count}`);
+  for (let count = 0; count < 300; count++) bench.claim(`door${count}`, `198.51.100.${count % 100}`);
   assert.equal(bench.dropped, 300 - 256);
   await until(() => bench.judged.length === 2 + 256);
   assert.equal(bench.words.at(-1), 'door255: john');
+});
+
+test('of one source, or one network of IPv6, few wait: it keeps no other out', async t => {
+  const bench = new Bench(t);
+  bench.claim();
+  await until(() => bench.judged.length === 1);
+  bench.claim('die');
+  for (let count = 0; count < 100; count++) {
+    bench.claim('ssh', '192.0.2.1');
+    bench.claim('ssh', `2001:db8::${count.toString(16)}`);
+    bench.claim('ssh', `2001:db8:${(count + 1).toString(16)}::1`);
+  }
+  assert.equal(bench.dropped, 200 - 2 * 16);
+  bench.claim('told', '192.0.2.2');
+  await until(() => bench.words.at(-1) === 'told: openpgpjs: john');
 });
 
 test('a file that is not there is a thread that died; what waits, waits', async t => {

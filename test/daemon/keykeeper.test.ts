@@ -9,6 +9,7 @@ import { type Config, Permissions } from '../../src/daemon/config.js';
 import { KeyKeeper, withKeys } from '../../src/daemon/keykeeper.js';
 import { keysOf } from '../../src/daemon/keynames.js';
 import { readConfig } from '../../src/daemon/settings.js';
+import { readKeyring } from '../../src/system/keyring.js';
 import { folderWithKeys, writeFile } from './folder.js';
 import { exported, fingerprints } from './gnupg.js';
 import { Logbook, until } from './logbook.js';
@@ -48,7 +49,8 @@ function keeping(t: TestContext) {
   const file = writeFile(folder, 'portknockd.toml', text);
   const book = new Logbook();
   let taken = 0;
-  const kept = { config: readConfig(file), folder, book, taken: () => taken };
+  let read = 0;
+  const kept = { config: readConfig(file), folder, book, taken: () => taken, read: () => read };
   const keeper = new KeyKeeper(
     book.log,
     keys => {
@@ -56,6 +58,10 @@ function keeping(t: TestContext) {
       kept.config = withKeys(kept.config, keys, book.log);
     },
     { settleMs: 20, pauseMs: 0, tickMs: 100 },
+    (files, place) => {
+      read++;
+      return readKeyring(files, place);
+    },
   );
   keeper.adopt(kept.config, Date.now() + 60_000);
   t.after(() => keeper.stop());
@@ -135,4 +141,31 @@ test('nothing is read while nothing changes', async t => {
   const kept = keeping(t);
   await sleep(200);
   assert.deepEqual([kept.taken(), kept.book.lines], [0, []]);
+});
+
+test('a key that comes to a second client is told once', t => {
+  const { config, book } = keeping(t);
+  const [key] = config.clients.flatMap(client => (client.kind === 'signer' ? client.ssh : []));
+  const keys = new Map([['twin', { openpgp: undefined, ssh: [key ?? assert.fail()] }]]);
+  const next = withKeys(config, keys, book.log);
+  withKeys(next, keys, book.log);
+  const told = book.lines.filter(line => line.includes(`client "twin": its key ${johns}`));
+  assert.equal(told.length, 1);
+  assert.match(told[0]!, /is that of client "john" too/);
+});
+
+test('whoever writes to his own keys has no keyring read again that is as it was', async t => {
+  const kept = keeping(t);
+  for (const line of ['', jane.line, john.line]) {
+    const before = kept.taken();
+    writeFileSync(join(kept.folder, 'keys'), line);
+    await until(() => kept.taken() > before);
+  }
+  assert.equal(kept.read(), 1);
+  writeFileSync(join(kept.folder, 'keyring.gpg'), 'nothing of use');
+  await until(() => kept.book.lines.some(line => line.startsWith('the keyring was not read again')));
+  const before = kept.taken();
+  writeFileSync(join(kept.folder, 'keys'), '');
+  await until(() => kept.taken() > before);
+  assert.equal(kept.read(), 2);
 });

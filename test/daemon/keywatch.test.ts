@@ -116,6 +116,36 @@ for (const [what, prepare, change] of [
     },
   ],
   [
+    'in a folder that is a link, which leads elsewhere',
+    (file: string) => {
+      const home = dirname(dirname(file));
+      put(join(home, 'one', 'keys'));
+      put(join(home, 'two', 'keys'));
+      symlinkSync('one', dirname(file));
+    },
+    (file: string) => {
+      symlinkSync('two', `${dirname(file)}.new`);
+      renameSync(`${dirname(file)}.new`, dirname(file));
+    },
+  ],
+  [
+    'a link to a link, which leads elsewhere',
+    (file: string) => {
+      const home = dirname(dirname(file));
+      put(join(home, 'one', 'keys'));
+      put(join(home, 'two', 'keys'));
+      mkdirSync(join(home, 'links'));
+      symlinkSync('../one/keys', join(home, 'links', 'current'));
+      mkdirSync(dirname(file));
+      symlinkSync('../links/current', file);
+    },
+    (file: string) => {
+      const link = join(dirname(dirname(file)), 'links', 'current');
+      symlinkSync('../two/keys', `${link}.new`);
+      renameSync(`${link}.new`, link);
+    },
+  ],
+  [
     'a folder that gets one more',
     (file: string) => put(join(file, 'john.asc')),
     (file: string) => put(join(file, 'jane.asc')),
@@ -138,6 +168,21 @@ for (const [what, prepare, change] of [
     await sleep(tickMs);
     const { news } = watching(t, [file]);
     change(file);
+    await news(1);
+  });
+}
+
+for (const [what, prepare] of [
+  ['leads to itself', (home: string) => symlinkSync('.ssh', join(home, '.ssh'))],
+  ['has too long a name', (home: string) => symlinkSync('x'.repeat(300), join(home, '.ssh'))],
+] as const) {
+  test(`a folder that ${what} is one that is missing`, async t => {
+    const home = temporaryFolder(t);
+    prepare(home);
+    await sleep(tickMs);
+    const { news } = watching(t, [join(home, '.ssh', 'keys')]);
+    unlinkSync(join(home, '.ssh'));
+    put(join(home, '.ssh', 'keys'));
     await news(1);
   });
 }

@@ -1,11 +1,14 @@
 /** The thread that judges signatures, as it is built: what the real gpg makes of keys, by OpenPGP.js and by gpgv. */
 import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import type { Answer, Order } from '../../src/daemon/signatory.js';
 import type { Claim, Judgement, Signer } from '../../src/methods/challenge/site.js';
 import { parseAddress } from '../../src/net/address.js';
 import { Gnupg, type GnupgKey } from '../crypto/gnupg.js';
+import { temporaryFolder } from '../e2e/harness/folder.js';
 import type { Scope } from '../e2e/harness/program.js';
 
 const gnupg = new Gnupg({ after });
@@ -110,11 +113,12 @@ const signers = Object.entries(keys)
 type Said = Answer | { readonly say: 'ready' };
 
 class Thread {
-  readonly #worker = new Worker(new URL('../../src/daemon/signatory.cjs', import.meta.url));
+  readonly #worker: Worker;
   readonly #answers: Said[] = [];
   #waiting: ((answer: Said) => void) | undefined;
 
-  constructor(scope: Scope) {
+  constructor(scope: Scope, env = process.env) {
+    this.#worker = new Worker(new URL('../../src/daemon/signatory.cjs', import.meta.url), { env });
     scope.after(async () => {
       await this.#worker.terminate();
     });
@@ -193,4 +197,16 @@ test('settings count from their place in the order on', async scope => {
   const answers = [await thread.next(), await thread.next()];
   const words = answers.map(answer => (answer.say === 'judgements' ? answer.judgements.map(wordOf) : answer));
   assert.deepEqual(words, [[`good ed25519 ${keys.ed25519.fingerprint}`], ['unknown-key']]);
+});
+
+test('gpgv judges as soon as there is room for its keyring', async scope => {
+  const folder = join(temporaryFolder(scope, 'room'), 'tmp');
+  const thread = new Thread(scope, { ...process.env, TMPDIR: folder });
+  await thread.next();
+  const claim = claimOf(signed('ed25519'));
+  thread.say({ say: 'settings', settings: { signers, verifyWith: 'gpgv' } });
+  assert.deepEqual((await thread.judge([claim])).map(wordOf), ['not-judged']);
+  mkdirSync(folder);
+  const expected = `good ed25519 ${keys.ed25519.fingerprint}`;
+  assert.deepEqual((await thread.judge([claim])).map(wordOf), [expected]);
 });

@@ -117,7 +117,7 @@ describe('gpg', { skip: missing('gpg') }, () => {
     await succeeds(person.portknock([...form, '--key-file', secret, '--wait', '22']));
   });
 
-  test('a server that does not answer: another site key, another door', async t => {
+  test('a server that does not answer: another site key, another door, a firewall of one’s own', async t => {
     const { server, client } = await plain(t);
     const daemon = await challenged(t, server);
     const person = new Person(t, client, { SSH_AUTH_SOCK: '' });
@@ -129,14 +129,23 @@ describe('gpg', { skip: missing('gpg') }, () => {
       ['ssh', other.siteKeyFile],
       ['web', daemon.siteKeyFile],
     ] as const;
-    const asked = strange.map(([door, siteKeyFile]) => {
-      const site = ['--port', String(port), '--site-key-file', siteKeyFile];
+    const ask = (door: string, siteKeyFile: string, to = port) => {
+      const site = ['--port', String(to), '--site-key-file', siteKeyFile];
       return person.portknock(['challenge', server.ipv4, door, ...site, ...key]);
-    });
+    };
+    const asked = strange.map(([door, siteKeyFile]) => ask(door, siteKeyFile));
+    const input = 'table inet own { chain out { type filter hook output priority 0; udp dport 9 drop; }; }';
+    await client.namespace.exec('nft', ['-f', '-'], { input });
+    const unsent = ask('ssh', daemon.siteKeyFile, 9);
     for (const each of asked) {
       assert.equal((await each.end(20_000)).status, 1, each.output);
       assert.match(each.stderr, /error: no answer from 10\.\S+, UDP port 54321\n.*hint: whatever is wrong/);
     }
+    assert.equal((await unsent.end(20_000)).status, 1, unsent.output);
+    assert.match(
+      unsent.stderr,
+      /error: no answer from 10\.\S+ \(EPERM\), UDP port 9\n.*hint: nothing was sent: let UDP to port 9 out/,
+    );
   });
 
   test('where the server sees another address than the own public one, that is said', async t => {

@@ -3,11 +3,15 @@
  * of its status lines (doc/DETAILS of GnuPG), which no language changes, and told in its own words.
  */
 import { execFileSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { errorCode } from '../../system/error.js';
 import type { KnockError } from '../failure.js';
 import { notSigned, type OpenedKey, type Tell } from './key.js';
 import { lastWords, type Ran, run } from './program.js';
+
+/** Before a person is told what is waited for. */
+const patienceMs = 2000;
 
 /** A key as --local-user takes it. */
 export function openGpg(user: string, tell: Tell): OpenedKey {
@@ -25,19 +29,30 @@ async function sign(
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
   const args = [
-    ...['--batch', '--no-textmode', '--no-armor', '--digest-algo', 'SHA256', '--status-fd', '3'],
+    // Without it gpg asks at the terminal itself, where its configuration wants that (pinentry-mode loopback).
+    ...(hasTerminal() ? [] : ['--batch']),
+    ...['--no-textmode', '--no-armor', '--digest-algo', 'SHA256', '--status-fd', '3'],
     ...['--local-user', user, '--output', '-', '--detach-sign'],
   ];
+  // Of a touch that a card waits for gpg says nothing.
+  const wait = () => tell.say('waiting for gpg to sign; the card or the key may have to be touched');
+  const waiting = setTimeout(wait, patienceMs);
   const onReport = (report: string) => {
-    if (/^\[GNUPG:\] (?:PINENTRY_LAUNCHED|CARDCTRL) /m.test(report)) {
-      tell.say('gpg asks for a passphrase, a PIN or a touch of the key');
-    }
+    const asking = /^\[GNUPG:\] (PINENTRY_LAUNCHED|CARDCTRL|NEED_PASSPHRASE) /m.exec(report);
+    if (asking === null) return;
+    clearTimeout(waiting);
+    // The last is for a question of its own at the terminal.
+    if (asking[1] !== 'NEED_PASSPHRASE') tell.say('gpg asks for a passphrase, a PIN or a touch of the key');
   };
-  const ran = await runGpg(args, { input: text, environment: withTerminal(), signal, onReport });
-  if (ran.status === 0 && /^\[GNUPG:\] SIG_CREATED D /m.test(ran.report) && ran.stdout.length > 0) {
+  try {
+    const ran = await runGpg(args, { input: text, environment: withTerminal(), signal, onReport });
+    const created = /^\[GNUPG:\] SIG_CREATED D (?:\S+ ){4}([0-9A-F]+)/m.exec(ran.report);
+    if (ran.status !== 0 || created === null || ran.stdout.length === 0) throw refusal(user, ran);
+    tell.note(`gpg signed with the key ${created[1]}`);
     return ran.stdout;
+  } finally {
+    clearTimeout(waiting);
   }
-  throw refusal(user, ran);
 }
 
 async function runGpg(args: readonly string[], options: Parameters<typeof run>[2]): Promise<Ran> {
@@ -49,6 +64,16 @@ async function runGpg(args: readonly string[], options: Parameters<typeof run>[2
       'gpg is not installed',
       'apt install gnupg, or sign with a key file (--key-file) or with an SSH key (--ssh)',
     );
+  }
+}
+
+/** Whether there is a terminal at which gpg can ask: that of the session, whatever standard input and output are. */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r+'));
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -66,6 +91,9 @@ function withTerminal(): NodeJS.ProcessEnv {
 }
 
 const listing = 'see what there is: gpg --list-secret-keys';
+
+const withoutTerminal =
+  'gpg.conf says pinentry-mode loopback, and there is no terminal to ask at: take it out, so that gpg-agent asks';
 
 /** By the codes of libgpg-error. */
 const hints: ReadonlyMap<number, string> = new Map([
@@ -90,7 +118,13 @@ function refusal(user: string, { status, stderr, report }: Ran): KnockError {
   // Above the lower sixteen bits is which part of GnuPG said so.
   const code = failure === null ? undefined : Number(failure[1]) & 0xffff;
   const words = lastWords(stderr);
-  const why = words === '' ? `it ended with status ${status ?? 'none'}` : words;
-  const hint = hints.get(code ?? -1) ?? (invalid === null ? undefined : listing);
+  const why =
+    status === 0
+      ? 'what it made is no detached signature; see gpg.conf'
+      : words || `it ended with status ${status ?? 'none'}`;
+  const isUnasked = code === undefined && /^\[GNUPG:\] NEED_PASSPHRASE /m.test(report);
+  const hint = isUnasked
+    ? withoutTerminal
+    : (hints.get(code ?? -1) ?? (invalid === null ? undefined : listing));
   return notSigned(`gpg did not sign as "${user}": ${why}`, hint);
 }

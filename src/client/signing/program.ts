@@ -1,5 +1,5 @@
 /** A program that signs: it is given the text, and what it says is kept for the person who waits. It is not parsed as words. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 
 /** What a program said until its end. */
 export interface Ran {
@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly onReport?: (text: string) => void;
 }
 
+/** What ends a process that does not listen. */
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** More than any of them says. */
 const mostKept = 65_536;
 
@@ -27,18 +29,22 @@ const mostKept = 65_536;
 export async function run(program: string, args: readonly string[], options: RunOptions): Promise<Ran> {
   const { input, environment = process.env, signal, onReport = () => {} } = options;
   signal?.throwIfAborted();
-  const child = spawn(program, args, { env: environment, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
-  const stop = () => child.kill();
+  let child: ChildProcess | undefined;
+  const stop = () => void child?.kill();
+  // Before there is a child that could be left behind.
+  const leave = endWithUs(stop);
   signal?.addEventListener('abort', stop);
   try {
-    const [stdout, stderr, report] = ([1, 2, 3] as const).map(fd => new Kept(child.stdio[fd]!));
-    child.stdio[3]!.on('data', (chunk: Buffer) => onReport(chunk.toString()));
+    const asked = spawn(program, args, { env: environment, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+    child = asked;
+    const [stdout, stderr, report] = ([1, 2, 3] as const).map(fd => new Kept(asked.stdio[fd]!));
+    asked.stdio[3]!.on('data', (chunk: Buffer) => onReport(chunk.toString()));
     // It may end without having read it.
-    child.stdin!.on('error', () => {});
-    child.stdin!.end(input);
+    asked.stdin!.on('error', () => {});
+    asked.stdin!.end(input);
     const status = await new Promise<number | null>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', resolve);
+      asked.once('error', reject);
+      asked.once('close', resolve);
     });
     signal?.throwIfAborted();
     const said = {
@@ -49,7 +55,27 @@ export async function run(program: string, args: readonly string[], options: Run
     return { status: status ?? undefined, ...said };
   } finally {
     signal?.removeEventListener('abort', stop);
+    leave();
   }
+}
+
+/**
+ * What ends this process ends a child before: it may have the terminal, where it shows nothing of what is typed, and would
+ * ask on. A second signal is not waited with.
+ * @returns what is to be called at the end of the child
+ */
+function endWithUs(stop: () => void): () => void {
+  let caught: NodeJS.Signals | undefined;
+  const passOn = (signal: NodeJS.Signals) => {
+    caught = signal;
+    stop();
+  };
+  for (const signal of endings) process.once(signal, passOn);
+  return () => {
+    for (const signal of endings) process.removeListener(signal, passOn);
+    // Whoever else listens decides what becomes of it.
+    if (caught !== undefined && process.listenerCount(caught) === 0) process.kill(process.pid, caught);
+  };
 }
 
 /** What comes out of a stream, as far as it is kept. */

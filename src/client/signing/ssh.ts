@@ -7,7 +7,7 @@ import { KnockError } from '../failure.js';
 import { Agent, type AgentKey } from './agent.js';
 import { notSigned, type OpenedKey, type Tell } from './key.js';
 import { signByKeygen } from './keygen.js';
-import { findSshKey } from './sshfile.js';
+import { findSshKey, isLocked } from './sshfile.js';
 
 /** What is signed is for this alone (OpenSSH's PROTOCOL.sshsig). */
 const namespace = 'portknock';
@@ -54,13 +54,15 @@ async function openPath(path: string, tell: Tell, signal: AbortSignal | undefine
       'add it: ssh-add',
     );
   }
+  const isAsked = isLocked(privatePath);
   const name = blob === undefined ? privatePath : nameOf(blob, privatePath);
   return {
-    ...{ name, asks: blob !== undefined && isHardware(blob) ? 'touch' : 'maybe' },
-    sign: async (text, signal) => ({
-      kind: 'ssh',
-      signature: await signByKeygen(privatePath, { namespace, text }, signal),
-    }),
+    ...{ name, asks: blob !== undefined && isHardware(blob) ? 'touch' : isAsked ? 'itself' : 'maybe' },
+    sign: async (text, signal) => {
+      // Its own question does not name the key.
+      if (isAsked) tell.say(`ssh-keygen asks for the passphrase of ${privatePath}`);
+      return { kind: 'ssh', signature: await signByKeygen(privatePath, { namespace, text }, signal) };
+    },
   };
 }
 

@@ -40,8 +40,9 @@ export function findSshKey(path: string): SshKeyFile {
 
 function read(path: string): string {
   try {
-    const { size } = statSync(path);
-    if (size <= longestKey) return readFileSync(path, 'latin1');
+    const stat = statSync(path);
+    // Of a pipe there would be no end.
+    if (stat.isFile() && stat.size <= longestKey) return readFileSync(path, 'latin1');
   } catch (error) {
     throw new OperatorError('unreadable-secret', `${path}: cannot be read (${errorCode(error)})`, {
       hint: 'run as the user who owns it, or change its owner',
@@ -67,14 +68,29 @@ function publicKeyIn(text: string): Uint8Array | undefined {
   return new WireReader(blob).name() === type ? blob : undefined;
 }
 
-/** What a private key of OpenSSH's own form says in the clear, also under a passphrase (OpenSSH's PROTOCOL.key). */
+/** Whether a private key is under a passphrase. @throws OperatorError */
+export function isLocked(privatePath: string): boolean {
+  const text = read(privatePath);
+  const reader = openContainer(text);
+  // The cipher comes first.
+  return reader === undefined
+    ? /^(?:Proc-Type: 4,|-----BEGIN )ENCRYPTED/m.test(text)
+    : reader.name() !== 'none';
+}
+
+/** What a private key of OpenSSH's own form says in the clear, also under a passphrase. */
 function publicHalf(text: string): Uint8Array | undefined {
+  const reader = openContainer(text);
+  for (let field = 0; field < 3; field++) reader?.string();
+  return reader?.uint32() === 1 ? reader.string() : undefined;
+}
+
+/** OpenSSH's own form of private keys (its PROTOCOL.key), after its magic; undefined for other forms. */
+function openContainer(text: string): WireReader | undefined {
   const [, base64] = /^-----BEGIN OPENSSH PRIVATE KEY-----\s([A-Za-z0-9+/=\s]+)-----END/.exec(text) ?? [];
   if (base64 === undefined) return undefined;
   const magic = 'openssh-key-v1\0';
   const bytes = Buffer.from(base64, 'base64');
-  if (bytes.toString('latin1', 0, magic.length) !== magic) return undefined;
-  const reader = new WireReader(bytes.subarray(magic.length));
-  for (let field = 0; field < 3; field++) reader.string();
-  return reader.uint32() === 1 ? reader.string() : undefined;
+  const isRight = bytes.toString('latin1', 0, magic.length) === magic;
+  return isRight ? new WireReader(bytes.subarray(magic.length)) : undefined;
 }

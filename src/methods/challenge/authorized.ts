@@ -22,12 +22,18 @@ export interface AuthorizedKeys {
 
 /** sshd reads no longer lines. */
 const longestLine = 8192;
+/** Of one file, good or bad: whose file it is may write what he likes, and others wait while it is read. */
+const mostKeys = 1000;
 
-/** The keys of a whole file. @param text of an authorized_keys or .pub file */
+/** The keys of a whole file, the first 1,000 lines with one. @param text of an authorized_keys or .pub file */
 export function readAuthorizedKeys(text: string): AuthorizedKeys {
   const keys: SshKey[] = [];
   const odd: OddLine[] = [];
   for (const [at, line] of text.split('\n').entries()) {
+    if (keys.length + odd.length === mostKeys) {
+      odd.push({ line: at + 1, why: `more than ${mostKeys} keys: this line and those below are left out` });
+      break;
+    }
     const found = readAuthorizedKey(line);
     if (typeof found === 'string') odd.push({ line: at + 1, why: found });
     else if (found !== undefined) keys.push(found);
@@ -37,7 +43,7 @@ export function readAuthorizedKeys(text: string): AuthorizedKeys {
 
 /** The key of one line; undefined where it is empty or a comment; text: why it is left out. */
 export function readAuthorizedKey(written: string): SshKey | string | undefined {
-  const line = written.replace(/^[ \t]+|[\r\n]+$/g, '');
+  const line = trimmed(written);
   if (line === '' || line.startsWith('#')) return undefined;
   if (line.length > longestLine) return `longer than ${longestLine} characters`;
   // As sshd does: a line without options is tried first.
@@ -50,6 +56,14 @@ export function readAuthorizedKey(written: string): SshKey | string | undefined 
   const blob = readKey(split.rest.replace(/^[ \t]+/, ''));
   if (blob === undefined) return 'no public key of a known type';
   return typeof blob === 'string' ? blob : { ...options, blob };
+}
+
+/** Without blanks before it and ends of lines behind it. In one pass, however long it is. */
+function trimmed(line: string): string {
+  let [start, end] = [0, line.length];
+  while (start < end && (line[start] === ' ' || line[start] === '\t')) start++;
+  while (end > start && (line[end - 1] === '\r' || line[end - 1] === '\n')) end--;
+  return line.slice(start, end);
 }
 
 type Options = Omit<SshKey, 'blob'>;
@@ -70,7 +84,8 @@ function readKey(text: string): Uint8Array | string | undefined {
   if (!keyType.test(type)) return undefined;
   if (unsupported.test(type)) return `keys of type ${type} are not supported`;
   const blob = new Uint8Array(Buffer.from(base64, 'base64'));
-  const isWhole = Buffer.from(blob).toString('base64').replace(/=+$/, '') === base64.replace(/=+$/, '');
+  const whole = Buffer.from(blob).toString('base64');
+  const isWhole = base64 === whole || base64 === whole.replace(/={1,2}$/, '');
   if (!isWhole || sshKeyType(blob) !== type) return 'a damaged public key';
   if (readSshKey(blob) !== undefined) return blob;
   return type === 'ssh-rsa'

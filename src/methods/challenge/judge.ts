@@ -20,7 +20,7 @@ import type { Claim, Judgement, SignatureFlaw, Signer, SshKey } from './site.js'
 export const sshNamespace = 'portknock';
 
 /** What is judged of a response. */
-export type Signed = Pick<Claim, 'kind' | 'text' | 'signature' | 'source' | 'at'>;
+export type Signed = Pick<Claim, 'door' | 'kind' | 'text' | 'signature' | 'source' | 'at'>;
 
 /** Of a fingerprint, as the rest of the daemon carries it. */
 const keyDigits = 40;
@@ -33,6 +33,8 @@ interface OpenpgpHolder {
 
 interface SshHolder {
   readonly client: string;
+  /** Those that are open to the client. */
+  readonly doors: readonly string[];
   readonly key: SshKey;
 }
 
@@ -44,15 +46,16 @@ export class Signers {
 
   constructor(signers: readonly Signer[]) {
     this.#openpgp = indexOpenpgp(signers);
-    const holders = signers.flatMap(({ client, ssh }) => ssh.map(key => ({ client, key })));
+    const holders = signers.flatMap(({ client, doors, revoked, ssh }) =>
+      ssh.map(key => ({ client, doors: revoked ? [] : doors, key })),
+    );
     this.#ssh = groupBy(holders, ({ key }) => latin1(key.blob));
   }
 
   /** Never fails: whatever is sent, it is somebody's or it has a flaw. */
-  async judge({ kind, text, signature, source, at }: Signed): Promise<Judgement> {
-    return kind === 'ssh'
-      ? this.#judgeSsh(text, signature, source, at)
-      : await this.#judgeOpenpgp(text, signature, at);
+  async judge(signed: Signed): Promise<Judgement> {
+    const { kind, text, signature, at } = signed;
+    return kind === 'ssh' ? this.#judgeSsh(signed) : await this.#judgeOpenpgp(text, signature, at);
   }
 
   async #judgeOpenpgp(text: Uint8Array, bytes: Uint8Array, at: number): Promise<Judgement> {
@@ -67,7 +70,7 @@ export class Signers {
     return judgement;
   }
 
-  #judgeSsh(text: Uint8Array, bytes: Uint8Array, source: Uint8Array, at: number): Judgement {
+  #judgeSsh({ door, text, signature: bytes, source, at }: Signed): Judgement {
     const signature = readSshSignature(bytes);
     if (signature === undefined || signature.namespace !== sshNamespace) return nobody('malformed');
     const holders = this.#ssh.get(latin1(signature.publicKey));
@@ -75,11 +78,14 @@ export class Signers {
     const presence = verifySshSignature(signature, text);
     if (typeof presence === 'string') return nobody(presence === 'unsupported' ? 'unknown-key' : presence);
     const key = sshFingerprintHex(signature.publicKey).slice(0, keyDigits);
-    // A key may be there more than once: sshd too takes the first line that lets it in.
-    const judgements = holders.map(holder => {
-      const flaw = flawOf(holder.key, presence, source, at);
-      return flaw === undefined ? { client: holder.client, key } : { flaw, client: holder.client, key };
-    });
+    const judge = ({ client, key: line }: SshHolder): Judgement => {
+      const flaw = flawOf(line, presence, source, at);
+      return flaw === undefined ? { client, key } : { flaw, client, key };
+    };
+    // A key may be there more than once: sshd too takes the first line that lets it in. Whoever has written somebody
+    // else's key into his own file takes no door from him.
+    const those = holders.filter(({ doors }) => doors.includes(door));
+    const judgements = [...those, ...holders].map(judge);
     return judgements.find(judgement => !('flaw' in judgement)) ?? judgements[0] ?? nobody('unknown-key');
   }
 }
@@ -127,25 +133,6 @@ function flawOf(key: SshKey, presence: Presence, source: Uint8Array, at: number)
   if (!presence.isHardware) return undefined;
   if (key.touchRequired && !presence.wasTouched) return 'not-touched';
   return key.verifyRequired && !presence.wasVerified ? 'not-verified' : undefined;
-}
-
-/** A key that is several clients': whose it is would hang on their order. */
-export interface SharedKey {
-  /** Of OpenPGP its fingerprint, of SSH the first 20 bytes of it, in hexadecimal. */
-  readonly key: string;
-  /** Two or more, in their order. */
-  readonly clients: readonly string[];
-}
-
-/** The keys that more than one client has: a mistake of whoever wrote that. */
-export function findSharedKeys(signers: readonly Pick<Signer, 'client' | 'openpgp' | 'ssh'>[]): SharedKey[] {
-  const pairs = signers.flatMap(({ client, openpgp, ssh }) => [
-    ...openpgp.map(({ fingerprint }) => ({ client, key: fingerprint })),
-    ...ssh.map(({ blob }) => ({ client, key: sshFingerprintHex(blob).slice(0, keyDigits) })),
-  ]);
-  return [...groupBy(pairs, ({ key }) => key)]
-    .map(([key, holders]) => ({ key, clients: [...new Set(holders.map(({ client }) => client))] }))
-    .filter(({ clients }) => clients.length > 1);
 }
 
 function latin1(bytes: Uint8Array): string {

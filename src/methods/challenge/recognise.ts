@@ -63,20 +63,21 @@ export class Challenge {
   #seals: Seals;
   #doors: ReadonlySet<string>;
   readonly #secret: Uint8Array;
-  readonly #startedAt: number;
+  /** Milliseconds since 1970, by the clock as it is now: hellos from before it may have been answered, and are not. */
+  startedAt: number;
   readonly #hellos = new Recent(helloPlaces);
   readonly #responses = new Recent(responsePlaces);
 
   /**
    * @param secret 32 random bytes, which nobody else has and nothing keeps: what was made with another is not answered
-   * @param startedAt milliseconds since 1970: hellos from before it may have been answered, and are not
+   * @param startedAt milliseconds since 1970; whoever has a clock that may be set moves it along
    */
   constructor(site: ChallengeSite, secret: Uint8Array, startedAt: number) {
     if (secret.length !== secretLength) {
       throw new RangeError(`"secret" expected ${secretLength} bytes, got ${secret.length}`);
     }
     this.#secret = Uint8Array.from(secret);
-    this.#startedAt = startedAt;
+    this.startedAt = startedAt;
     this.#site = site;
     this.#seals = new Seals(site.siteKey);
     this.#doors = new Set(site.doors);
@@ -147,7 +148,7 @@ export class Challenge {
     if (signer === undefined) return refuse(account, 'unknown-client', 'unknown-key');
     if (signer.revoked) return refuse(account, 'revoked');
     if (!signer.doors.includes(door)) return refuse(account, 'not-allowed');
-    const once = { digest, time: issuedAt };
+    const once = onceOf(digest, issuedAt);
     return authenticate({ method, door, client: signer.client, source, at, once, serial: judgement.key });
   }
 
@@ -158,7 +159,7 @@ export class Challenge {
     const { at, source } = account;
     const asked = { ...account, door };
     const behindMs = at - time;
-    if (Math.abs(behindMs) > this.#site.skewMs || time < this.#startedAt) {
+    if (Math.abs(behindMs) > this.#site.skewMs || time < this.startedAt) {
       return refuse(asked, 'stale', behindMs);
     }
     if (!this.#hellos.add(exchange)) return refuse(asked, 'replayed');
@@ -189,7 +190,7 @@ export class Challenge {
     if (!equalBytes(source, account.source)) return refuse(asked, 'wrong-address');
     const digest = createHash('sha256').update(nonce).update(response.mac).digest();
     const issuedAt = expires - challengeLifeMs;
-    if (!this.#responses.add(digest) || isHeard({ digest, time: issuedAt })) return refuse(asked, 'replayed');
+    if (!this.#responses.add(digest) || isHeard(onceOf(digest, issuedAt))) return refuse(asked, 'replayed');
     if (!this.#doors.has(door)) return refuse(asked, 'unknown-command');
     const text = signedText(this.#site.siteLine, door, response);
     return { outcome: 'claim', door, kind, signature, text, digest, issuedAt, source: account.source, at };
@@ -203,6 +204,10 @@ export class Challenge {
     const covered = Buffer.concat([macLabel, encodeDoor(door), source, nonce, encodeTime(expires)]);
     return mac(this.#secret, macLength, covered);
   }
+}
+
+function onceOf(digest: Uint8Array, time: number): Once {
+  return { digest, time, isAnswer: true };
 }
 
 function accountOf({ source, at }: Packet): Account {

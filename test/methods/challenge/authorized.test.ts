@@ -1,6 +1,7 @@
 /** Lines of authorized_keys: what sshd takes of them, and what that means here. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { concatenate, encodeString } from '../../../src/crypto/sshwire.js';
 import { readAuthorizedKey, readAuthorizedKeys } from '../../../src/methods/challenge/authorized.js';
@@ -148,4 +149,24 @@ test('where a key may be used from', () => {
     const source = parseAddress(text) ?? assert.fail(text);
     assert.equal(matchesOrigin(patterns, source), expected, `${patterns} ${text}`);
   }
+});
+
+test('a file of a user who means ill is read in the time that any other is', () => {
+  const longest = 1 << 20;
+  const files = [
+    `${'\r'.repeat(longest)}x`,
+    `${' '.repeat(longest)}x`,
+    `ssh-ed25519 ${'='.repeat(8000)}x\n`.repeat(longest >> 13),
+    `${hardware.line}\n`.repeat(longest >> 8),
+  ];
+  // Thousands of times what they need.
+  const patience = { timeout: 30_000 };
+  for (const text of files) runInNewContext('read()', { read: () => readAuthorizedKeys(text) }, patience);
+});
+
+test('of a file with very many keys the first thousand are taken, and that is said', () => {
+  const { keys, odd } = readAuthorizedKeys(`# all of us\n${`${key}\n`.repeat(1001)}${key}`);
+  assert.equal(keys.length, 1000);
+  const why = 'more than 1000 keys: this line and those below are left out';
+  assert.deepEqual(odd, [{ line: 1002, why }]);
 });

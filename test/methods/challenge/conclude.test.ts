@@ -35,7 +35,7 @@ test('a good signature of one who may is a knock, remembered by its challenge', 
     client: 'john',
     source,
     at: now + 3,
-    once: { digest, time: now },
+    once: { digest, time: now, isAnswer: true },
     serial: key,
   });
 });

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { sshFingerprintHex } from '../../../src/crypto/sshkey.js';
 import { readSshSignature } from '../../../src/crypto/sshsignature.js';
 import { readAuthorizedKeys } from '../../../src/methods/challenge/authorized.js';
-import { findSharedKeys, Signers } from '../../../src/methods/challenge/judge.js';
+import { Signers } from '../../../src/methods/challenge/judge.js';
 import type { Judgement, Signer } from '../../../src/methods/challenge/site.js';
 import { parseAddress } from '../../../src/net/address.js';
 import { Authenticator, touched, touchedAndVerified } from '../../crypto/sshmade.js';
@@ -21,7 +21,9 @@ function signer(client: string, lines: readonly string[]): Signer {
 }
 
 async function judge(signers: readonly Signer[], signature: Uint8Array, message = text): Promise<Judgement> {
-  return await new Signers(signers).judge({ kind: 'ssh', text: message, signature, source, at });
+  return await new Signers(signers).judge({
+    ...{ door: 'ssh', kind: 'ssh', text: message, signature, source, at },
+  });
 }
 
 function wordOf(judgement: Judgement): string {
@@ -72,16 +74,19 @@ test('a signature for another use is none of ours', async () => {
   assert.equal(wordOf(await judge([signer('john', [ed25519.line])], signature)), 'malformed undefined');
 });
 
-test('a key of two clients is found', () => {
-  const john = signer('john', [ed25519.line, ed25519.line, ecdsa.line]);
-  const jane = signer('jane', [ed25519.line]);
-  const key = sshFingerprintHex(ed25519.publicKey).slice(0, 40);
-  assert.deepEqual(findSharedKeys([john, jane]), [{ key, clients: ['john', 'jane'] }]);
-  assert.deepEqual(findSharedKeys([john]), []);
-  const openpgp = [{ fingerprint: 'a'.repeat(40), bytes: new Uint8Array() }];
-  const both = [
-    { client: 'a', ssh: [], openpgp },
-    { client: 'b', ssh: [], openpgp },
+test('whoever has a key of somebody else in his own file takes no door from him', async () => {
+  const [line, far] = [ed25519.line, `from="198.51.100.1" ${ed25519.line}`];
+  const mallory = { ...signer('mallory', [line]), doors: ['web'] };
+  const john = signer('john', [line]);
+  const cases: readonly [signers: readonly Signer[], expected: string][] = [
+    [[mallory, john], 'john'],
+    [[john, mallory], 'john'],
+    [[mallory], 'mallory'],
+    [[{ ...mallory, doors: ['ssh'], revoked: true }, john], 'john'],
+    [[{ ...signer('mallory', [far]) }, john], 'john'],
+    [[mallory, signer('john', [far])], 'mallory'],
+    [[{ ...mallory, ssh: signer('', [far]).ssh }, signer('john', [far])], 'other-source john'],
   ];
-  assert.deepEqual(findSharedKeys(both), [{ key: 'a'.repeat(40), clients: ['a', 'b'] }]);
+  for (const [signers, expected] of cases)
+    assert.equal(wordOf(await judge(signers, ed25519.sign(text))), expected, expected);
 });
