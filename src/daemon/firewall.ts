@@ -3,13 +3,13 @@
  *
  * It keeps no memory of openings: the kernel's sets are the one truth, and outlive us.
  */
-import { spawn } from 'node:child_process';
 import { formatAddress, isIPv4Mapped, parseAddress } from '../net/address.js';
 import { SystemError } from '../net/libc.js';
 import { type Endpoint, SetElements } from '../net/nftables.js';
 import { tcp, udp } from '../net/packet.js';
-import { errorCode, OperatorError } from '../system/error.js';
+import { OperatorError } from '../system/error.js';
 import type { Config, RulesFile } from './config.js';
+import { runFilterProgram } from './filterprogram.js';
 import { deletionsFor } from './leftovers.js';
 import { nftFailed } from './nfterror.js';
 import { liveSessionsText, newSessionsText } from './sessions.js';
@@ -223,30 +223,8 @@ async function absentAsUndefined(output: Promise<string>): Promise<string | unde
   }
 }
 
-const longestRunMs = 20_000;
-/** Debian's ordinary users do not have it on their path. */
-const path = `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`;
+const program = { name: 'nft', hint: 'apt install nftables' } as const;
 
 function nft(args: readonly string[], input = '', rules: readonly RulesFile[] = []): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('nft', args, { env: { PATH: path, LC_ALL: 'C' }, timeout: longestRunMs });
-    let output = '';
-    let errors = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      errors += text;
-    });
-    child.on('error', error => reject(nftUnavailable(error)));
-    child.on('close', code => (code === 0 ? resolve(output) : reject(nftFailed(errors, input, rules))));
-    // A child that ends early says why on standard error.
-    child.stdin.on('error', () => {});
-    child.stdin.end(input);
-  });
-}
-
-function nftUnavailable(error: Error): OperatorError {
-  if (errorCode(error) !== 'ENOENT') return new OperatorError('no-nft', `cannot run nft: ${error.message}`);
-  return new OperatorError('no-nft', 'the program nft is not installed', { hint: 'apt install nftables' });
+  return runFilterProgram(program, args, input, errors => nftFailed(errors, input, rules));
 }

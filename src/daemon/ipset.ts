@@ -2,18 +2,15 @@
  * Named sets as ipsets, for rules of iptables: made, read and taken away with ipset(8). Who is put in and taken out while
  * the daemon runs is net/ipset.ts's.
  */
-import { spawn } from 'node:child_process';
 import { parseAddress } from '../net/address.js';
 import type { Member } from '../net/addressset.js';
-import { errorCode, OperatorError } from '../system/error.js';
+import { OperatorError } from '../system/error.js';
 import type { Config } from './config.js';
+import { runFilterProgram } from './filterprogram.js';
 import { namedSets, setNames } from './namedsets.js';
 import { namedSetPattern } from './setnames.js';
 
 const size = 65535;
-const longestRunMs = 20_000;
-/** Debian's ordinary users do not have it on their path. */
-const path = `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`;
 
 /** A set as ipset tells of it. */
 interface Found {
@@ -88,31 +85,10 @@ async function dropSets(sets: readonly Found[]): Promise<string[]> {
   return kept;
 }
 
-function ipset(args: readonly string[], input = ''): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('ipset', args, { env: { PATH: path, LC_ALL: 'C' }, timeout: longestRunMs });
-    let output = '';
-    let errors = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      errors += text;
-    });
-    child.on('error', error => reject(unavailable(error)));
-    child.on('close', code => (code === 0 ? resolve(output) : reject(failed(errors, input))));
-    // A child that ends early says why on standard error.
-    child.stdin.on('error', () => {});
-    child.stdin.end(input);
-  });
-}
+const program = { name: 'ipset', hint: 'apt install ipset, or leave out backend = "ipset"' } as const;
 
-function unavailable(error: Error): OperatorError {
-  if (errorCode(error) !== 'ENOENT')
-    return new OperatorError('no-ipset', `cannot run ipset: ${error.message}`);
-  return new OperatorError('no-ipset', 'the program ipset is not installed', {
-    hint: 'apt install ipset, or leave out backend = "ipset"',
-  });
+function ipset(args: readonly string[], input = ''): Promise<string> {
+  return runFilterProgram(program, args, input, errors => failed(errors, input));
 }
 
 function failed(errors: string, input: string): OperatorError {
