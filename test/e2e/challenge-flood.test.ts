@@ -74,9 +74,10 @@ async function getChallenge(site: Challenged, asker: Asker): Promise<ReadChallen
 }
 
 describe('20,000 hellos a second', { skip: notIsolated }, () => {
-  for (const [from, sources, leastHeard] of [
-    ['one source', 1, 500],
-    ['250 sources', 250, 40_000],
+  for (const [from, sources, seconds, leastHeard] of [
+    // The kernel lets by so few of them that they differ from no flood at all.
+    ['one source', 1, 3, 300],
+    ['250 sources', 250, 8, 40_000],
   ] as const) {
     test(`from ${from}: others get in, memory stays, no more is sent than received`, async t => {
       const site = await Challenged.start(t);
@@ -93,10 +94,10 @@ describe('20,000 hellos a second', { skip: notIsolated }, () => {
         await flooding.line(/flooding/);
         return flooding;
       };
-      const warm = await start(2);
+      const warm = await start(1);
       await warm.end(20_000);
       const [memory, bytes] = [await memoryOf(site), await traffic(site.server.namespace)];
-      const flooding = await start(8);
+      const flooding = await start(seconds);
       for (let count = 0; count < exchanges; count++) await getIn(site, asker);
       await flooding.end(30_000);
       const opened = site.said(/opened ssh/) - 1;

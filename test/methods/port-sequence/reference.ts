@@ -21,7 +21,7 @@ export function multiply(a: number, b: number): number {
   return sum;
 }
 
-/** All 128 × 128 products, so that a million cases do not take all day: a · b stands at 128 · a + b. */
+/** All 128 × 128 products, so that many cases do not take all day: a · b stands at 128 · a + b. */
 const products = Uint8Array.from({ length: 128 * 128 }, (_, index) => multiply(index >> 7, index & 127));
 const times = (a: number, b: number): number => products[128 * a + b]!;
 
