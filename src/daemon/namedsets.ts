@@ -3,8 +3,11 @@ import type { Config, Door } from './config.js';
 import { setsNamedIn } from './rules.js';
 import { type NamedSet, namedSet } from './setnames.js';
 
-/** Clients beyond these have sets only where a rule names them: the kernel finds a set by going through all of them. */
-const mostClientSets = 1000;
+/**
+ * Where there are more clients, they have sets only where a rule names them: the kernel finds a set by going through all of
+ * them, and in a container it takes no more than some 400 KiB of a table at once.
+ */
+const mostClientSets = 250;
 
 /** The sets that there are, by the names of doors and clients. */
 export interface NamedSets {

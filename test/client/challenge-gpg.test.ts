@@ -177,9 +177,14 @@ function isMissing(program: string): string | false {
   return spawnSync(program, ['--version']).error !== undefined && `there is no ${program}`;
 }
 
+/** None of them has a quote in it. */
+function inShell(...words: readonly string[]): string {
+  return words.map(word => `'${word}'`).join(' ');
+}
+
 /** Runs the client as ssh does for a ProxyCommand, with a terminal that is not its input, and answers what it asks there. */
 async function answerAtTerminal(t: Scope, user: User, key: readonly string[], question: string) {
-  const command = `tty; ${process.execPath} ${clientPath} ${site.argv(...key).join(' ')} </dev/null`;
+  const command = `tty; ${inShell(process.execPath, clientPath, ...site.argv(...key))} </dev/null`;
   const env = { ...user.environment, ...gnupg.environment };
   const program = new Program(t, 'script', ['-qec', command, '/dev/null'], { env });
   const terminal = /\/dev\/\S+/.exec(await program.line(/^\/dev\//))![0];
@@ -225,7 +230,7 @@ test('gpg that is to ask by itself asks at the terminal of the session', {
 test('pinentry is told of the terminal that the client has', { skip: isMissing('script') }, async t => {
   const user = new User(t);
   gnupg.answerWith('D secret\\nOK');
-  const command = [process.execPath, clientPath, ...site.argv('--user', 'Jane')].join(' ');
+  const command = inShell(process.execPath, clientPath, ...site.argv('--user', 'Jane'));
   const env = { ...user.environment, ...gnupg.environment };
   const program = new Program(t, 'env', ['-u', 'GPG_TTY', 'script', '-qec', command, '/dev/null'], {
     env,
