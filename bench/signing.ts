@@ -2,6 +2,8 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { createMessage, generateKey, readPrivateKey, sign as signMessage } from 'openpgp';
 import { encodeSshSignature, signedData } from '../src/crypto/sshsignature.js';
+import { encodeString } from '../src/crypto/sshwire.js';
+import { sshNamespace } from '../src/methods/challenge/text.js';
 
 /** A private key: of SSH in PEM, of OpenPGP armoured. */
 export interface BenchKey {
@@ -68,29 +70,22 @@ async function signOpenpgp(armoredKey: string, message: Uint8Array): Promise<Uin
 function signSsh(key: KeyObject, message: Uint8Array): Uint8Array {
   const isRsa = key.asymmetricKeyType === 'rsa';
   const hashName = 'sha512';
-  const namespace = 'portknock';
-  const blob = sign(isRsa ? hashName : null, signedData(namespace, hashName, message), key);
+  const blob = sign(isRsa ? hashName : null, signedData(sshNamespace, hashName, message), key);
   const type = isRsa ? 'rsa-sha2-512' : 'ssh-ed25519';
-  const signature = Buffer.concat([string(Buffer.from(type)), string(blob)]);
-  return encodeSshSignature({ publicKey: sshPublicKey(key), namespace, hashName, signature });
+  const signature = Buffer.concat([encodeString(type), encodeString(blob)]);
+  return encodeSshSignature({ publicKey: sshPublicKey(key), namespace: sshNamespace, hashName, signature });
 }
 
 function sshPublicKey(key: KeyObject): Uint8Array {
   const { n = '', e = '', x = '' } = key.export({ format: 'jwk' });
   const bytes = (text: string) => Buffer.from(text, 'base64url');
   if (key.asymmetricKeyType === 'rsa') {
-    return Buffer.concat([string(Buffer.from('ssh-rsa')), string(bytes(e)), string(positive(bytes(n)))]);
+    return Buffer.concat([encodeString('ssh-rsa'), encodeString(bytes(e)), encodeString(positive(bytes(n)))]);
   }
-  return Buffer.concat([string(Buffer.from('ssh-ed25519')), string(bytes(x))]);
+  return Buffer.concat([encodeString('ssh-ed25519'), encodeString(bytes(x))]);
 }
 
 /** A number in SSH has a sign (RFC 4251 section 5). */
 function positive(bytes: Buffer): Buffer {
   return bytes[0]! < 0x80 ? bytes : Buffer.concat([Buffer.of(0), bytes]);
-}
-
-function string(bytes: Uint8Array): Buffer {
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(bytes.length);
-  return Buffer.concat([length, bytes]);
 }

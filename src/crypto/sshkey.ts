@@ -52,9 +52,6 @@ const readings: ReadonlyMap<string, Reading> = new Map<string, Reading>([
   ['sk-ecdsa-sha2-nistp256@openssh.com', (reader, type) => readEcdsa(reader, type, 'nistp256', true)],
 ]);
 
-/** The types of keys whose signatures can be verified, as authorized_keys has them. */
-export const sshKeyTypes: readonly string[] = [...readings.keys()];
-
 /** @returns undefined where the bytes are no public key, or one that is not supported */
 export function readSshKey(blob: Uint8Array): SshPublicKey | undefined {
   const reader = new WireReader(blob);

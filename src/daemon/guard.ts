@@ -28,6 +28,7 @@ import { Numbers } from './numbers.js';
 import { byHand, describe, fields, type Known, keyOf } from './opening.js';
 import type { NamedSet } from './setnames.js';
 import { tableName } from './table.js';
+import { Turns } from './turns.js';
 
 const rehearsals = 10;
 const rehearsalMs = 10;
@@ -50,8 +51,8 @@ export class Guard implements Keeper {
   #config: Config;
   #keeping = false;
   #loading = false;
-  /** Settles when no load or removal is under way: the one that was asked for last has to be the last. */
-  #changing: Promise<void> = Promise.resolve();
+  /** Loads and removals. */
+  readonly #turns = new Turns();
   #loaded: string | undefined;
   #settling: NodeJS.Timeout | undefined;
   #expiry: NodeJS.Timeout | undefined;
@@ -106,7 +107,7 @@ export class Guard implements Keeper {
   }
 
   load(config: Config): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       this.#numbers.prepare(config);
       const isKept = await this.#load(config, this.#loaded === undefined ? undefined : this.#config);
       await this.#numbers.load(config, isKept);
@@ -116,12 +117,6 @@ export class Guard implements Keeper {
   /** A sequence number has let a connection in, on one of these ports. @returns on which, where that is known */
   markUsed(number: number, ports: readonly number[]): number | undefined {
     return this.#numbers.markUsed(number, ports);
-  }
-
-  #inTurn(change: () => Promise<void>): Promise<void> {
-    const changed = this.#changing.then(change);
-    this.#changing = changed.catch(() => {});
-    return changed;
   }
 
   /**
@@ -152,7 +147,7 @@ export class Guard implements Keeper {
   }
 
   remove(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       this.#keeping = false;
       this.#known.clear();
       this.#members.clear();
@@ -335,7 +330,7 @@ export class Guard implements Keeper {
         const told = (error: unknown) =>
           this.#log.error({ event: 'rules' }, `put back without your own rules: ${messageOf(error)}`);
         const putBack = (config: Config) => putTableBack(config, told);
-        await this.#inTurn(async () => void (await this.#load(this.#config, undefined, putBack)));
+        await this.#turns.take(async () => void (await this.#load(this.#config, undefined, putBack)));
         for (const [key, opening] of this.#known) {
           if (opening.singleUse) this.#known.delete(key);
           else this.#put(opening);

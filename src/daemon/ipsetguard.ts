@@ -14,14 +14,15 @@ import type { Keeper, KernelOpening } from './keeper.js';
 import type { Log } from './log.js';
 import { Members } from './members.js';
 import { namedSet } from './setnames.js';
+import { Turns } from './turns.js';
 
 export class IpsetGuard implements Keeper {
   readonly #log: Log;
   readonly #members: Members;
   #config: Config;
   #keeping = false;
-  /** Settles when no load or removal is under way: the one that was asked for last has to be the last. */
-  #changing: Promise<void> = Promise.resolve();
+  /** Loads and removals. */
+  readonly #turns = new Turns();
 
   /** @throws OperatorError where the kernel's firewall is out of reach */
   constructor(config: Config, log: Log) {
@@ -42,7 +43,7 @@ export class IpsetGuard implements Keeper {
   }
 
   load(config: Config): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const before = await installSets(config);
       this.#config = config;
       this.#keeping = true;
@@ -56,7 +57,7 @@ export class IpsetGuard implements Keeper {
   }
 
   remove(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       this.#keeping = false;
       this.#members.clear();
       await removeSets();
@@ -115,12 +116,6 @@ export class IpsetGuard implements Keeper {
   async #restore(): Promise<void> {
     this.#log.warn({ event: 'restored' }, 'somebody removed an ipset of portknockd; putting it back');
     await this.load(this.#config);
-  }
-
-  #inTurn(change: () => Promise<void>): Promise<void> {
-    const changed = this.#changing.then(change);
-    this.#changing = changed.catch(() => {});
-    return changed;
   }
 }
 

@@ -38,7 +38,7 @@ export interface Member extends Place {
 export interface AddressSets {
   /** Adds what is not there. @throws SystemError, ENOENT where a set is not there */
   add(members: readonly Member[]): void;
-  /** Gives one that is there another time, without a moment in which it is not. @returns whether it was there */
+  /** Gives one that is there another time, and never puts one in that is not. @returns whether it was there */
   replace(member: Member): boolean;
   /** Takes out what is there. @throws SystemError */
   remove(place: Place): void;
@@ -110,7 +110,7 @@ export class TableAddressSets implements AddressSets {
 }
 
 /** Does what fails with ENOENT where something is not there. @returns whether it was */
-export function unlessAbsent(change: () => void): boolean {
+function unlessAbsent(change: () => void): boolean {
   try {
     change();
     return true;

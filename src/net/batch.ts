@@ -19,7 +19,7 @@ export const subsystem = 10;
 const batchBegin = 0x10;
 const batchEnd = 0x11;
 export const newElement = 12;
-export const getElements = 13;
+const getElements = 13;
 export const deleteElement = 14;
 export const familyInet = 1;
 

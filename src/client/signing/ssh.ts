@@ -3,14 +3,13 @@
 import { readSshKey, sshFingerprint, sshKeyType } from '../../crypto/sshkey.js';
 import { encodeSshSignature, signedData } from '../../crypto/sshsignature.js';
 import { WireReader } from '../../crypto/sshwire.js';
+import { sshNamespace as namespace } from '../../methods/challenge/text.js';
 import { KnockError } from '../failure.js';
 import { Agent, type AgentKey } from './agent.js';
 import { notSigned, type OpenedKey, type Tell } from './key.js';
 import { signByKeygen } from './keygen.js';
 import { findSshKey, isLocked } from './sshfile.js';
 
-/** What is signed is for this alone (OpenSSH's PROTOCOL.sshsig). */
-const namespace = 'portknock';
 const hashName = 'sha512';
 
 /** @param which `agent`, or the path of a key @throws KnockError `not-signed`; OperatorError for a file */

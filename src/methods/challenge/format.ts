@@ -14,7 +14,7 @@ const timeLength = 8;
 export const exchangeLength = 16;
 export const nonceLength = 16;
 export const macLength = 16;
-export const doorLength = 32;
+const doorLength = 32;
 
 const helloRoom = 36;
 const helloPlaintextLength = headLength + timeLength + exchangeLength + doorLength + helloRoom;

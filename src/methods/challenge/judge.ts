@@ -15,9 +15,7 @@ import { sshFingerprintHex } from '../../crypto/sshkey.js';
 import { type Presence, readSshSignature, verifySshSignature } from '../../crypto/sshsignature.js';
 import { matchesOrigin } from './origin.js';
 import type { Claim, Judgement, SignatureFlaw, Signer, SshKey } from './site.js';
-
-/** What a signature must be of to be one of ours (ssh-keygen(1), -Y). */
-export const sshNamespace = 'portknock';
+import { sshNamespace } from './text.js';
 
 /** What is judged of a response. */
 export type Signed = Pick<Claim, 'door' | 'kind' | 'text' | 'signature' | 'source' | 'at'>;

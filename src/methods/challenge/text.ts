@@ -3,6 +3,9 @@ import { formatAddress } from '../../net/address.js';
 import { siteId } from './derive.js';
 import type { Question } from './format.js';
 
+/** What a signature of SSH is made in, and must be to count (ssh-keygen(1), -Y). */
+export const sshNamespace = 'portknock';
+
 /** How a server without a site key may be called. */
 const sitePattern = /^[A-Za-z0-9._-]{1,64}$/;
 
