@@ -8,6 +8,7 @@ import { opensSetsOnly } from './namedsets.js';
 import { mistakesInRules, readRules, setsConsumedBy, setsNamedIn } from './rules.js';
 import { defaultRules, type Table } from './schema.js';
 import { longestIpsetName, type NamedKind, namedSet } from './setnames.js';
+import { isTable } from './tables.js';
 import type { Path } from './toml.js';
 
 interface Named {
@@ -34,7 +35,7 @@ export class BackendReader extends DatagramReader {
       this.#requireIpset(named, doors, rules);
       return { backend: 'ipset', rules: [] };
     }
-    const sets = named.flatMap(({ kind, name }) => Object.values(namedSet(kind, name)));
+    const sets = [...this.#setsOf('door'), ...this.#setsOf('client')];
     this.mistakes.push(...rules.flatMap(file => mistakesInRules(file, sets)));
     this.#warnOfUselessDoors(doors, rules);
     return { backend: 'nftables', rules };
@@ -54,6 +55,15 @@ export class BackendReader extends DatagramReader {
       }
       return [];
     }
+  }
+
+  /** Also of those in which something is wrong, which is told by itself. */
+  #setsOf(kind: NamedKind): string[] {
+    const tables: unknown = this.document.value[kind];
+    const names = (Array.isArray(tables) ? tables : []).map(table =>
+      isTable(table) ? table['name'] : undefined,
+    );
+    return names.flatMap(name => (typeof name === 'string' ? Object.values(namedSet(kind, name)) : []));
   }
 
   #requireOwnSets(named: readonly Named[]): void {

@@ -30,12 +30,12 @@ export async function runFirewall(args: readonly string[], given: FirewallOption
   if (action === 'translate') return runTranslate(rest, given);
   if (given.backend !== undefined)
     throw new OperatorError('usage', '--backend goes with "firewall translate" only');
+  const others = ['show', 'install', 'confirm', 'remove'];
+  if (!others.includes(action)) throw unknown('command: firewall', action, [...others, 'translate']);
   requireArguments(rest);
   if (action === 'show') return print(await show(given));
   if (action === 'install') return runInstall(given);
   if (action === 'confirm') return print(confirm(given.read()));
-  if (action !== 'remove')
-    throw unknown('command: firewall', action, ['show', 'install', 'confirm', 'remove', 'translate']);
   const read = given.read();
   confirmTable(read);
   return print(await withdraw(read));

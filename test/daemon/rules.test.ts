@@ -47,6 +47,14 @@ for (const [what, text] of [
   });
 }
 
+test('a client of which something else is wrong has its sets', t => {
+  const folder = folderWith(t, { 'x.nft': 'chain x { ip saddr @client_john accept; }' });
+  const john = '[[client]]\nname = "john"\nid = 70000\nkey_file = "laptop.key"\ndoors = ["ssh"]\n';
+  const found = mistakesIn(t, `${smallText}\n${john}`, folder);
+  assert.equal(found.length, 1);
+  assert.match(found[0]!, /id: expected an integer/);
+});
+
 for (const [text, mistake] of [
   ['chain x { }\n}\n', 'rules.d/x.nft:2: a brace is closed that was not opened'],
   ['chain x {\n } }\nchain y { {', 'rules.d/x.nft:2: a brace is closed that was not opened'],
